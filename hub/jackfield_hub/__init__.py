@@ -1,0 +1,1 @@
+"""The hub: deploy connectors, list them, call them."""

@@ -1,0 +1,1 @@
+"""The kit: write connectors to third-party APIs."""

@@ -1,0 +1,65 @@
+"""One request to a third party and its response, as data. Nothing here opens a connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+Json = Any  # a JSON value. Schemas check its shape; the type checker cannot.
+JsonObject = dict[str, Any]
+Headers = tuple[tuple[str, str], ...]
+
+READABLE_BODY_BYTES = 64 * 1024  # of a refused request's body, this much is worth keeping in an error
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as a connector wants it sent: no credentials in it yet.
+
+    `url` is absolute. `is_idempotent` None means: by its method (GET, HEAD, OPTIONS, PUT, DELETE).
+    """
+
+    method: str
+    url: str
+    headers: Headers = ()
+    body: bytes = b""
+    timeout_seconds: float | None = None
+    is_idempotent: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back, after retries and redirects. Header names keep the third party's spelling."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+    url: str = ""
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of that name, whatever its case, or None."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", errors="replace")
+
+    def readable_body(self) -> Json:
+        """Return the body as JSON when it is JSON, else as text (cut at 64 KiB), else None when it is empty."""
+        if not self.body:
+            return None
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return self.body[:READABLE_BODY_BYTES].decode("utf-8", errors="replace")
+
+
+class Transport(Protocol):
+    """Whatever can send a request: the egress engine, a worker's frames, a fake service, a recording."""
+
+    def send(self, request: Request) -> Response:
+        """Return the response, whatever its status. Raises NoAnswer, TimedOut or NotAllowed (jackfield.errors)."""
+        ...
