@@ -67,7 +67,7 @@ class Metadata:
         name, version = _text(data, "name"), _text(data, "version")
         if not CONNECTOR_NAME.fullmatch(name) or len(name) > MAX_NAME_CHARACTERS:
             raise MetadataMistake(
-                f'connector.json: "name" must be lower-case words joined by hyphens, not {name!r:.120}'
+                f'connector.json: "name" must be lower-case words joined by hyphens, not {name!r:.99}'
             )
         if not CONNECTOR_VERSION.fullmatch(version):
             raise MetadataMistake(f'connector.json: "version" must be two numbers like "1.0", not {version!r:.40}')

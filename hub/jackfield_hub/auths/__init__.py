@@ -1,0 +1,1 @@
+"""Stored credentials of one owner for one service environment."""

@@ -1,0 +1,1 @@
+"""Running operations: input check, credentials, worker, outcome, ledger."""

@@ -1,0 +1,1 @@
+"""Connector versions, their operations, and who may see them."""

@@ -1,0 +1,1 @@
+"""How a bundle gets here: submitted, built, live or failed."""

@@ -1,0 +1,1 @@
+"""Third parties as we know them: hosts, ways to sign in, environments."""
