@@ -1,0 +1,66 @@
+"""What one call may reach, and as whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jackfield.auth import NoSignIn, SignIn
+from jackfield.egress.policy import AddressPolicy, HostRule, Target
+from jackfield.egress.templates import resolve_template
+from jackfield.errors import NotAllowed
+from jackfield.exchange import Request
+
+
+@dataclass(frozen=True)
+class Grant:
+    """The hosts of a service, the way to sign in there, and the credentials. The credentials go to these hosts only."""
+
+    hosts: tuple[HostRule, ...]
+    sign_in: SignIn = field(default_factory=NoSignIn)
+    credentials: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    addresses: AddressPolicy = field(default_factory=AddressPolicy)
+
+    @classmethod
+    def to_service(
+        cls,
+        base_url: str,
+        *,
+        hosts: Iterable[str],
+        user_data: Mapping[str, str],
+        sign_in: SignIn,
+        credentials: Mapping[str, Any],
+        addresses: AddressPolicy,
+    ) -> Grant:
+        """Return the grant for a service as a manifest declares it: the origin of its base URL, and its other hosts.
+
+        Raises InvalidInput when the user data does not fit, NotAllowed when a declared host is no host.
+        """
+        templates = [base_url, *hosts] if base_url else hosts
+        rules = tuple(HostRule.parse(resolve_template(template, user_data)) for template in templates)
+        return cls(rules, sign_in, credentials, addresses)
+
+    def check(self, target: Target) -> None:
+        """Raise NotAllowed when the service is not declared to live at this host."""
+        if not any(rule.matches(target) for rule in self.hosts):
+            raise NotAllowed(
+                f"This connector may not reach {target.origin}. It declares {self._declared()}; "
+                "its author can add a host to the connector."
+            )
+
+    def _declared(self) -> str:
+        return ", ".join(str(rule) for rule in self.hosts) or "no hosts"
+
+    def sign(self, request: Request) -> Request:
+        """Return the request with the credentials in it. Raises NotAllowed when there are none to put in."""
+        try:
+            return self.sign_in.sign(request, self.credentials)
+        except KeyError:
+            raise NotAllowed(
+                "This service needs credentials and the call has none: give the call an auth of this service."
+            ) from None
+
+    def secrets(self) -> list[str]:
+        """Return the texts nobody may see in an answer, a log or a recording."""
+        return self.sign_in.secrets(self.credentials) if self.credentials else []

@@ -1,0 +1,80 @@
+"""Base URLs and hosts with `{field}` in them, filled from the user data of an auth.
+
+A value never becomes part of a text that is parsed afterwards: it is checked for the one place it goes to.
+
+    {server}/api                    the field is an origin: https://crm.example.com
+    https://{shop}.example.com      the field is one label of a host name
+    https://example.com/{tenant}    the field is one segment of a path
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import quote
+
+from jackfield.egress.policy import LABEL, parse_url
+from jackfield.errors import ConnectorError, InvalidInput, NotAllowed
+
+_FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_LEADING_FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}(/.*)?", re.DOTALL)
+
+
+def resolve_template(template: str, user_data: Mapping[str, str]) -> str:
+    """Return the base URL or host with its fields filled in, for example `https://acme.example.com/v1`.
+
+    Raises InvalidInput when a field is missing or does not fit its place, ConnectorError when the template is wrong.
+    """
+    if not re.search(r"[{}]", template):
+        return template
+    leading = _LEADING_FIELD.fullmatch(template)
+    if leading:
+        return _origin(leading[1], user_data) + _fill(leading[2] or "", user_data, _segment)
+    scheme, separator, rest = template.rpartition("://")
+    authority, slash, path = rest.partition("/")
+    return scheme + separator + _fill(authority, user_data, _label) + slash + _fill(path, user_data, _segment)
+
+
+def _fill(text: str, user_data: Mapping[str, str], fit: Callable[[str, str], str]) -> str:
+    filled = _FIELD.sub(lambda field: fit(field[1], _value(field[1], user_data)), text)
+    if re.search(r"[{}]", _FIELD.sub("", text)):
+        raise ConnectorError("A base URL or host holds a brace that does not belong to a {field}.")
+    return filled
+
+
+def _value(field: str, user_data: Mapping[str, str]) -> str:
+    value = user_data.get(field)
+    if not isinstance(value, str) or not value:  # pyright: ignore[reportUnnecessaryIsInstance] (user data is JSON)
+        raise InvalidInput(f'The auth does not say "{field}": fill it in, it is part of the service\'s address.')
+    return value
+
+
+def _origin(field: str, user_data: Mapping[str, str]) -> str:
+    value = _value(field, user_data)
+    try:
+        target = parse_url(value)
+    except NotAllowed as refusal:
+        raise InvalidInput(f'"{field}" must be an address such as https://crm.example.com. {refusal.message}') from None
+    if "?" in target.path_and_query or has_dot_segments(target.path_and_query):
+        raise InvalidInput(f'"{field}" must be an address such as https://crm.example.com, without "?" or "..".')
+    return target.origin + target.path_and_query.rstrip("/")
+
+
+def _label(field: str, value: str) -> str:
+    if not LABEL.fullmatch(value.lower()):
+        raise InvalidInput(
+            f'"{field}" must be letters, digits and hyphens only, such as my-company: no dots, no slashes.'
+        )
+    return value.lower()
+
+
+def _segment(field: str, value: str) -> str:
+    if value in (".", ".."):
+        raise InvalidInput(f'"{field}" may not be {value!r}: it is one part of a path.')
+    return quote(value, safe="")
+
+
+def has_dot_segments(path: str) -> bool:
+    """Whether a path climbs: "." or ".." between slashes, in any spelling a server may decode."""
+    decoded = re.sub(r"%2[eE]", ".", path.partition("?")[0])
+    return any(segment in (".", "..") for segment in re.split(r"/|%2[fF]|%5[cC]|;", decoded))
