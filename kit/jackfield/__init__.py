@@ -1,1 +1,91 @@
-"""The kit: write connectors to third-party APIs."""
+"""The kit: write connectors to third-party APIs. What a connector imports is here; tests import `jackfield.testing`.
+
+Names are loaded when they are first used, so that the command starts quickly.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jackfield.auth import ApiKey, Basic, Bearer, NoSignIn, Place
+    from jackfield.connector import Connector, UserData
+    from jackfield.errors import (
+        Conflict,
+        ConnectorError,
+        Forbidden,
+        InvalidInput,
+        NoAnswer,
+        NotFound,
+        NotJson,
+        NotSignedIn,
+        OperationError,
+        RateLimited,
+        ServiceBroken,
+        ServiceError,
+        TimedOut,
+    )
+    from jackfield.http import Http, HttpAnswer
+    from jackfield.shapes import Choice, Field, File, Secret, choices_from
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "jackfield.auth": ("ApiKey", "Basic", "Bearer", "NoSignIn", "Place"),
+    "jackfield.connector": ("Connector", "UserData"),
+    "jackfield.errors": (
+        "Conflict",
+        "ConnectorError",
+        "Forbidden",
+        "InvalidInput",
+        "NoAnswer",
+        "NotFound",
+        "NotJson",
+        "NotSignedIn",
+        "OperationError",
+        "RateLimited",
+        "ServiceBroken",
+        "ServiceError",
+        "TimedOut",
+    ),
+    "jackfield.http": ("Http", "HttpAnswer"),
+    "jackfield.shapes": ("Choice", "Field", "File", "Secret", "choices_from"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ApiKey",
+    "Basic",
+    "Bearer",
+    "Choice",
+    "Conflict",
+    "Connector",
+    "ConnectorError",
+    "Field",
+    "File",
+    "Forbidden",
+    "Http",
+    "HttpAnswer",
+    "InvalidInput",
+    "NoAnswer",
+    "NoSignIn",
+    "NotFound",
+    "NotJson",
+    "NotSignedIn",
+    "OperationError",
+    "Place",
+    "RateLimited",
+    "Secret",
+    "ServiceBroken",
+    "ServiceError",
+    "TimedOut",
+    "UserData",
+    "choices_from",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'jackfield' has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)

@@ -1,0 +1,83 @@
+"""The operation `raw_http_request`: any request to the service, for what no operation covers yet.
+
+A connector gets it by `"rawHttp": {"enabled": true}` in connector.json. Its name and input are those of the public API.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypedDict
+
+from jackfield.connector import Connector
+from jackfield.exchange import Json
+from jackfield.http import Http
+from jackfield.shapes import Field
+
+RAW_HTTP_REQUEST = "raw_http_request"
+
+
+@dataclass
+class Endpoint:
+    endpoint: Annotated[str, Field(title="Endpoint", description="What comes after the base URL, such as /products/1.")]
+
+
+@dataclass
+class FullUrl:
+    fullUrl: Annotated[  # noqa: N815 - the public API's spelling
+        str, Field(title="Full URL", description="A whole address. Its host must be one the connector may reach.")
+    ]
+
+
+@dataclass
+class RawBody:
+    raw: Annotated[Any, Field(title="Raw", description="A text, or an object to be sent as JSON.", format="code")]
+
+
+@dataclass
+class FormBody:
+    form_urlencoded: Annotated[dict[str, Any], Field(title="Form", description="Fields of a web form.")]
+
+
+@dataclass
+class NoBody:
+    none: Annotated[None, Field(title="None")] = None
+
+
+@dataclass
+class RawRequest:
+    url: Annotated[Endpoint | FullUrl, Field(title="URL")]
+    body: Annotated[RawBody | FormBody | NoBody, Field(title="Body")]
+    method: Annotated[Literal["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"], Field(title="Method")]
+    headers: Annotated[dict[str, str], Field(title="Headers")] = field(default_factory=dict[str, str])
+    queryParams: Annotated[dict[str, Any], Field(title="Query")] = field(  # noqa: N815 - the public API's spelling
+        default_factory=dict[str, Any]
+    )
+
+
+class RawAnswer(TypedDict):
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+def add_raw_http(connector: Connector) -> None:
+    """Give the connector the operation `raw_http_request`."""
+    decorate = connector.operation(name=RAW_HTTP_REQUEST, title="Raw HTTP request (advanced)")
+    decorate(_raw_http_request)
+
+
+def _raw_http_request(raw: RawRequest, http: Http) -> RawAnswer:
+    """Send any request to the service, signed in as usual. Every status is an answer, not an error."""
+    url = raw.url.endpoint if isinstance(raw.url, Endpoint) else raw.url.fullUrl
+    answer = http.request(
+        raw.method, url, query=raw.queryParams, headers=raw.headers, accept=range(100, 600), **_body(raw.body)
+    )
+    return {"status": answer.status, "headers": dict(answer.headers), "body": answer.readable_body()}
+
+
+def _body(body: RawBody | FormBody | NoBody) -> dict[str, Json]:
+    if isinstance(body, NoBody):
+        return {}
+    if isinstance(body, FormBody):
+        return {"form": body.form_urlencoded}
+    return {"text": body.raw} if isinstance(body.raw, str) else {"json": body.raw}

@@ -1,0 +1,148 @@
+"""Run one operation once. The command, the tests and the hub's workers all come through here."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from typing import Any, cast
+
+import orjson
+
+from jackfield.connector import CHOICES_SCHEMA, Connector, Operation, Role, UserData
+from jackfield.errors import ConnectorError, InvalidInput, OperationError
+from jackfield.exchange import JsonObject, Transport
+from jackfield.http import Http
+from jackfield.manifest import OperationKind
+from jackfield.shapes import input_schema, output_schema, read_input
+from jackfield.validation import Schema, problem_text
+
+_CHOICES = Schema(CHOICES_SCHEMA)
+UNEXPECTED = "The connector failed unexpectedly. Its author finds the reason in the connector's log."
+
+
+class Wants(StrEnum):
+    """What a caller asks of an operation."""
+
+    OUTPUT = "output"  #: run it
+    OUTPUT_SCHEMA = "output_schema"  #: say which output this input would give, for operations that decide at run time
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: which operation, with what. `is_checked` says that the input fits its schema already."""
+
+    operation: str
+    input: JsonObject
+    base_url: str = ""
+    user_data: Mapping[str, str] = field(default_factory=dict[str, str])
+    wants: Wants = Wants.OUTPUT
+    is_checked: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended. `body` is the output as JSON text.
+
+    `log` is for the connector's author only: it may hold what a caller must not see. `broken_promises` are texts that
+    say where the output does not fit the operation's output schema; such an output is delivered all the same.
+    """
+
+    is_success: bool
+    body: bytes
+    log: str = ""
+    broken_promises: tuple[str, ...] = ()
+
+    @property
+    def output(self) -> JsonObject:
+        return orjson.loads(self.body)
+
+    def to_json(self) -> JsonObject:
+        """Return the answer of the public API: `{"outcome": "success", "output": {…}}`."""
+        return {"outcome": "success" if self.is_success else "error", "output": self.output}
+
+
+def run(connector: Connector, call: Call, transport: Transport) -> Outcome:
+    """Return what the operation answered. Never raises for anything the operation does; errors are outcomes."""
+    try:
+        operation = _find(connector, call.operation)
+        return _run(operation, call, Http(transport, call.base_url))
+    except OperationError as error:
+        return failed(error)
+    except (Exception, SystemExit):
+        return failed(ConnectorError(UNEXPECTED), log=traceback.format_exc(limit=-20))
+
+
+def failed(error: OperationError, log: str = "") -> Outcome:
+    """Return the outcome that an error is."""
+    cause = "".join(traceback.format_exception(error, limit=-20)) if isinstance(error, ConnectorError) else ""
+    return Outcome(is_success=False, body=orjson.dumps(error.to_output(), default=str), log=log or cause)
+
+
+def _find(connector: Connector, name: str) -> Operation:
+    operation = connector.operations.get(name)
+    if operation is None:
+        known = ", ".join(sorted(connector.operations)) or "no operations"
+        raise InvalidInput(f"The connector operation {name} was not found; there are {known}.")
+    return operation
+
+
+def _run(operation: Operation, call: Call, http: Http) -> Outcome:
+    arguments = _arguments(operation, call, http)
+    if call.wants is Wants.OUTPUT_SCHEMA:
+        return Outcome(is_success=True, body=_to_json({"output_schema": _output_schema(operation, arguments)}))
+    body = _to_json(_shaped(operation, operation.handler(*(arguments[role] for role in operation.roles))))
+    return Outcome(is_success=True, body=body, broken_promises=_broken_promises(operation, body))
+
+
+def _arguments(operation: Operation, call: Call, http: Http) -> dict[Role, Any]:
+    if not call.is_checked:
+        problems = _input_check(operation.input_shape).problems(call.input)
+        if problems:
+            raise InvalidInput(problem_text(problems))
+    shape = operation.input_shape
+    given = read_input(shape, call.input) if shape is not None else None
+    return {Role.INPUT: given, Role.HTTP: http, Role.USER_DATA: UserData(call.user_data)}
+
+
+def _output_schema(operation: Operation, arguments: dict[Role, Any]) -> JsonObject:
+    handler: Callable[..., JsonObject] | None = operation.output_schema_handler
+    if handler is None:
+        return operation.manifest().output_schema
+    return handler(*(arguments[role] for role in operation.output_schema_roles))
+
+
+def _shaped(operation: Operation, output: Any) -> JsonObject:
+    """Return the output as the object the public API wants; a drop-down's list goes under `result`."""
+    if operation.kind is OperationKind.DDL:
+        return {"result": output}
+    if output is None:
+        return {}
+    if not isinstance(output, dict):
+        raise ConnectorError(f"{operation.name} must return an object, not {type(output).__name__}: use a TypedDict")
+    return cast("JsonObject", output)
+
+
+def _to_json(output: JsonObject) -> bytes:
+    try:
+        return orjson.dumps(output)
+    except (TypeError, ValueError) as mistake:
+        raise ConnectorError(f"The output cannot be written as JSON: {mistake}") from None
+
+
+def _broken_promises(operation: Operation, body: bytes) -> tuple[str, ...]:
+    promise = _CHOICES if operation.kind is OperationKind.DDL else _output_check(operation.output_shape)
+    output = orjson.loads(body)
+    return () if promise.is_valid(output) else tuple(promise.problems(output))
+
+
+@cache
+def _input_check(shape: type | None) -> Schema:
+    return Schema(input_schema(shape))
+
+
+@cache
+def _output_check(shape: Any) -> Schema:
+    return Schema(output_schema(shape))
