@@ -1,0 +1,1 @@
+"""Acme: the products of a shop."""

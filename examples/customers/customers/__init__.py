@@ -1,0 +1,1 @@
+"""Customers: a small customer database on a Kinto server."""
