@@ -1,0 +1,155 @@
+"""The task ledger: every executed call is on the disk, once, before it is answered.
+
+    call ── record ──┐
+    call ── record ──┼─→ waiting ─→ one writer thread: one transaction, one fsync ─→ all of them go on
+    call ── record ──┘
+
+Rows that arrive while the disk is busy share the next transaction: under load the ledger commits less often, not later.
+"""
+
+import asyncio
+import os
+import sqlite3
+import threading
+import time
+import uuid
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from jackfield_hub.calls import store
+from jackfield_hub.calls.shapes import Task
+from jackfield_hub.errors import Refused, Unavailable
+
+WAITING_LIMIT = 10_000
+GATHER_SECONDS = 0.0005
+BUSY_BATCH = 2  # above this many rows in a batch there is load, and it pays to gather a little longer
+
+log = structlog.get_logger()
+
+
+class LedgerBehind(Unavailable):
+    """More calls wait for their record than the disk can follow. Nothing was executed."""
+
+
+class NotRecorded(Refused):
+    """The call was executed but its record could not be written, so its outcome is not answered."""
+
+    code = "not_recorded"
+    status = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    task: Task
+    written: asyncio.Future[None]
+
+
+class Ledger:
+    """Writes tasks on a thread of its own. Open it with `Ledger.open(path)`, close it with `await close()`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        self._wake = threading.Condition()
+        self._waiting: list[_Entry] = []
+        self._is_closing = False
+        self._writer = threading.Thread(target=self._write_until_closed, name="ledger", daemon=True)
+
+    @classmethod
+    def open(cls, path: Path) -> "Ledger":
+        """Return a ledger that keeps its rows in this file, made if it is missing."""
+        connection = store.connect(path)
+        store.create_tables(connection)
+        ledger = cls(path, connection)
+        ledger._writer.start()
+        return ledger
+
+    async def close(self) -> None:
+        """Write what waits, then stop."""
+        with self._wake:
+            self._is_closing = True
+            self._wake.notify()
+        await asyncio.to_thread(self._writer.join)
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks the writer has not taken yet."""
+        return len(self._waiting)
+
+    def admit(self) -> None:
+        """Ask before a call is executed, so that what was executed can always be recorded. Raises LedgerBehind."""
+        if self.waiting >= WAITING_LIMIT:
+            raise LedgerBehind("The hub is busy. Nothing was executed; try again in a second.")
+
+    async def record(self, task: Task) -> None:
+        """Return when the task is on the disk. Raises NotRecorded when it cannot be written."""
+        await self.enter(task)
+
+    def enter(self, task: Task) -> asyncio.Future[None]:
+        """Hand the task to the writer. The future is done when it is on the disk, or holds NotRecorded."""
+        written = asyncio.get_running_loop().create_future()
+        with self._wake:
+            if self._is_closing:
+                raise NotRecorded("The hub is stopping; the call's outcome was not recorded.")
+            self._waiting.append(_Entry(task, written))
+            self._wake.notify()
+        return written
+
+    async def count(self, organization_id: str) -> int:
+        """Return how many tasks this organization has used."""
+        return await asyncio.to_thread(self._count, organization_id)
+
+    def _count(self, organization_id: str) -> int:
+        with closing(store.connect(self._path)) as connection:
+            return store.count_tasks(connection, organization_id)
+
+    def _write_until_closed(self) -> None:
+        batch: list[_Entry] = []
+        while self._wait_for_entries():
+            if len(batch) > BUSY_BATCH:
+                time.sleep(GATHER_SECONDS)
+            batch = self._take()
+            self._write(batch)
+        self._connection.close()
+
+    def _wait_for_entries(self) -> bool:
+        with self._wake:
+            self._wake.wait_for(lambda: self._waiting or self._is_closing)
+            return bool(self._waiting)
+
+    def _take(self) -> list[_Entry]:
+        # Under the lock: an entry added between reading the list and replacing it would never be written.
+        with self._wake:
+            batch, self._waiting = self._waiting, []
+        return batch
+
+    def _write(self, batch: list[_Entry]) -> None:
+        mistake: NotRecorded | None = None
+        try:
+            store.insert_tasks(self._connection, [entry.task for entry in batch])
+        except Exception as error:  # the writer outlives every failure, or every later call would wait for ever
+            log.error("ledger_write_failed", rows=len(batch), error=type(error).__name__)
+            mistake = NotRecorded("The call was executed, but its outcome could not be recorded. Look before retrying.")
+        batch[0].written.get_loop().call_soon_threadsafe(_settle, batch, mistake)
+
+
+def _settle(batch: list[_Entry], mistake: NotRecorded | None) -> None:
+    for entry in batch:
+        if entry.written.done():  # whoever waited has gone; the row is written all the same
+            continue
+        if mistake is None:
+            entry.written.set_result(None)
+        else:
+            entry.written.set_exception(mistake)
+
+
+def new_task_id() -> str:
+    """Return a new id whose order is the order of time (UUID version 7), so that the newest rows lie together."""
+    milliseconds = int(time.time() * 1000).to_bytes(6)
+    random = bytearray(os.urandom(10))
+    random[0] = 0x70 | random[0] & 0x0F
+    random[2] = 0x80 | random[2] & 0x3F
+    return str(uuid.UUID(bytes=milliseconds + bytes(random)))

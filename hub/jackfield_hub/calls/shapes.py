@@ -1,0 +1,43 @@
+"""What a call leaves behind: the ledger's row, and what clients see of it."""
+
+from dataclasses import astuple, dataclass
+from enum import StrEnum
+
+from pydantic import BaseModel, Field
+
+
+class TaskOutcome(StrEnum):
+    """How a call ended, as far as the hub knows."""
+
+    SUCCESS = "success"  #: the operation gave its output
+    ERROR = "error"  #: the operation did not succeed; `error_code` says whose turn it is
+    UNKNOWN = "unknown"  #: the hub was stopped while the operation ran: the third party may have acted
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One executed call as the ledger keeps it: who, what, when and how it ended; never its input or output."""
+
+    task_id: str
+    organization_id: str
+    connector: str
+    version: str
+    operation: str
+    auth_id: str | None
+    caller_kind: str
+    user_id: str | None
+    outcome: TaskOutcome
+    error_code: str | None
+    started_at: float  # seconds since 1970
+    milliseconds: float
+    request_id: str
+
+    def to_row(self) -> tuple[str | float | None, ...]:
+        """Return the values in the order of the fields, ready for a database."""
+        return tuple(astuple(self))
+
+
+class Usage(BaseModel):
+    """What an organization has used."""
+
+    tasks: int = Field(description="Executed calls since the organization exists, whatever their outcome.")
