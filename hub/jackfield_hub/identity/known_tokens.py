@@ -1,0 +1,50 @@
+"""Tokens seen a moment ago, so that a call need not ask the database who calls."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from jackfield_hub.identity.shapes import Caller
+
+MAX_TOKENS = 50_000
+GOOD_FOR_SECONDS = 60.0  # after that we look again, in case another process revoked it
+
+
+class KnownTokens:
+    """The callers of the last minute by the SHA-256 of their token; the longest unused are forgotten first."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._callers: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+        self.revision = 0  #: goes up with every revocation
+
+    def find(self, digest: bytes) -> Caller | None:
+        """Return who bears the token, or None when we have to look."""
+        known = self._callers.get(digest)
+        if known is None:
+            return None
+        caller, good_until = known
+        if self._now() >= good_until:
+            del self._callers[digest]
+            return None
+        self._callers.move_to_end(digest)
+        return caller
+
+    def remember(self, digest: bytes, caller: Caller, seconds_to_live: float | None, revision: int) -> None:
+        """Keep an answer. `seconds_to_live` is what the token itself has left, or None.
+
+        `revision` is ours from before the look: an answer that is older than a revocation is not kept.
+        """
+        if revision != self.revision:
+            return
+        good_for = GOOD_FOR_SECONDS if seconds_to_live is None else min(GOOD_FOR_SECONDS, seconds_to_live)
+        self._callers[digest] = (caller, self._now() + good_for)
+        if len(self._callers) > MAX_TOKENS:
+            self._callers.popitem(last=False)
+
+    def forget(self, digest: bytes) -> None:
+        """The token was revoked."""
+        self.revision += 1
+        self._callers.pop(digest, None)

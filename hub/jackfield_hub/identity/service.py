@@ -1,0 +1,193 @@
+"""Who may act here: organizations, their users, and tokens made, recognised and revoked."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher
+
+from jackfield_hub.database import Transaction
+from jackfield_hub.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthorized
+from jackfield_hub.hub import Hub
+from jackfield_hub.identity import store
+from jackfield_hub.identity.shapes import Caller, CallerKind, Me, Role, UserKind
+from jackfield_hub.identity.tokens import NewToken, digest_of, is_well_formed, make_token
+
+USER_TOKEN_SECONDS = 2 * 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class NewOrganization:
+    """An organization just made, with its owner and the master token nobody can read again."""
+
+    id: str
+    owner_id: str
+    master_token: NewToken
+
+
+async def identify(hub: Hub, authorization: str | None) -> Caller:
+    """Return who sent this `Authorization` header. Raises Unauthorized, which never says why."""
+    scheme, _, text = (authorization or "").partition(" ")
+    text = text.strip()
+    if scheme.lower() != "bearer" or not text:
+        raise Unauthorized
+    digest = digest_of(text)
+    return hub.known_tokens.find(digest) or await _look_up(hub, text, digest)
+
+
+async def _look_up(hub: Hub, text: str, digest: bytes) -> Caller:
+    if not is_well_formed(text):
+        raise Unauthorized
+    now = hub.clock()
+    revision = hub.known_tokens.revision
+    async with hub.database.reading() as tx:
+        row = await store.find_live_token(tx, digest.hex(), now)
+    if row is None:
+        raise Unauthorized
+    caller = Caller(row["organization_id"], CallerKind(row["kind"]), row["user_id"], digest.hex())
+    seconds_to_live = None if row["expires_at"] is None else row["expires_at"] - now
+    hub.known_tokens.remember(digest, caller, seconds_to_live, revision)
+    return caller
+
+
+async def create_organization(
+    hub: Hub, name: str, owner_email: str, owner_password: str, owner_name: str = "Owner"
+) -> NewOrganization:
+    """Make an organization with an owner, who signs in with this password, and a master token."""
+    password_hash = await asyncio.to_thread(PasswordHasher().hash, owner_password)
+    organization = NewOrganization(_new_id(), _new_id(), make_token(CallerKind.MASTER))
+    now = hub.clock()
+    async with hub.database.transaction() as tx:
+        await store.insert_organization(tx, id=organization.id, name=name, created_at=now)
+        await store.insert_user(
+            tx,
+            id=organization.owner_id,
+            organization_id=organization.id,
+            kind=UserKind.MEMBER,
+            role=Role.OWNER,
+            name=owner_name,
+            email=owner_email,
+            password_hash=password_hash,
+            created_at=now,
+        )
+        await _store_token(
+            tx, organization.master_token, organization_id=organization.id, user_id=None, name="Master token", now=now
+        )
+    return organization
+
+
+async def create_api_token(
+    hub: Hub, organization_id: str, name: str, role: Role = Role.CONTRIBUTOR, expires_at: float | None = None
+) -> NewToken:
+    """Make a program user with this name and role, and a token it acts with (until `expires_at`, if that is said)."""
+    token, user_id, now = make_token(CallerKind.API, expires_at), _new_id(), hub.clock()
+    async with hub.database.transaction() as tx:
+        await store.insert_user(
+            tx,
+            id=user_id,
+            organization_id=organization_id,
+            kind=UserKind.API,
+            role=role,
+            name=name,
+            created_at=now,
+        )
+        await _store_token(tx, token, organization_id=organization_id, user_id=user_id, name=name, now=now)
+    return token
+
+
+async def create_end_user(hub: Hub, caller: Caller, name: str, external_id: str, *, is_test: bool = False) -> str:
+    """Make an end user and return its id. Raises Forbidden without the master token, Conflict for a known id."""
+    _require_master(caller)
+    if not name or not external_id:
+        raise InvalidInput("an end user needs a name and an external id")
+    user_id = _new_id()
+    async with hub.database.transaction() as tx:
+        is_new = await store.insert_user(
+            tx,
+            id=user_id,
+            organization_id=caller.organization_id,
+            kind=UserKind.END_USER,
+            name=name,
+            external_id=external_id,
+            is_test=is_test,
+            created_at=hub.clock(),
+        )
+    if not is_new:
+        raise Conflict("there is a user with this external id already; use that one")
+    return user_id
+
+
+async def create_user_token(hub: Hub, caller: Caller, user_id: str) -> NewToken:
+    """Make a token an end user acts with for two days. Raises Forbidden without the master token, NotFound."""
+    _require_master(caller)
+    now = hub.clock()
+    token = make_token(CallerKind.END_USER, now + USER_TOKEN_SECONDS)
+    async with hub.database.transaction() as tx:
+        user = await store.find_user(tx, caller.organization_id, user_id)
+        if user is None or user["kind"] != UserKind.END_USER:
+            raise NotFound("there is no end user with this id")
+        await _store_token(
+            tx, token, organization_id=caller.organization_id, user_id=user_id, name="User token", now=now
+        )
+    return token
+
+
+async def revoke_token(hub: Hub, caller: Caller, token_hash: str) -> None:
+    """Make a token of the caller's organization useless, at once. Raises Forbidden, NotFound."""
+    _require_master(caller)
+    async with hub.database.transaction() as tx:
+        if not await store.revoke_token(tx, caller.organization_id, token_hash, hub.clock()):
+            raise NotFound("there is no live token with this hash")
+        tx.after_commit.append(lambda: hub.known_tokens.forget(bytes.fromhex(token_hash)))
+
+
+async def who_is(hub: Hub, caller: Caller) -> Me:
+    """Return the user behind a token; for the master token that is the organization's owner."""
+    async with hub.database.reading() as tx:
+        if caller.user_id is None:
+            user = await store.find_owner(tx, caller.organization_id)
+        else:
+            user = await store.find_user(tx, caller.organization_id, caller.user_id)
+    if user is None:
+        raise Unauthorized
+    return Me(
+        id=user["id"],
+        username=user["id"],
+        name=user["name"],
+        email=user["email"],
+        organization_id=caller.organization_id,
+        kind=caller.kind,
+    )
+
+
+async def is_empty(hub: Hub) -> bool:
+    """Tell whether this hub has no organization yet."""
+    async with hub.database.reading() as tx:
+        return not await store.has_organizations(tx)
+
+
+async def _store_token(
+    tx: Transaction, token: NewToken, *, organization_id: str, user_id: str | None, name: str, now: float
+) -> None:
+    await store.insert_token(
+        tx,
+        hash=token.hash,
+        organization_id=organization_id,
+        user_id=user_id,
+        kind=token.kind,
+        name=name,
+        prefix=token.prefix,
+        created_at=now,
+        expires_at=token.expires_at,
+    )
+
+
+def _require_master(caller: Caller) -> None:
+    if caller.kind is not CallerKind.MASTER:
+        raise Forbidden
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())

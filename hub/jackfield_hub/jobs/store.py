@@ -1,0 +1,65 @@
+"""Jobs in the database: one statement a function. Whoever changes a job shows the fence of its claim."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
+
+from jackfield_hub.database import Transaction
+from jackfield_hub.tables import jobs
+
+
+async def insert(tx: Transaction, **values: Any) -> bool:
+    """Store a job; return False when one of its kind with the same `dedupe` is there already."""
+    return await tx.insert_if_absent(jobs, values)
+
+
+async def find_due_kinds(tx: Transaction, kinds: Collection[str], now: float) -> set[str]:
+    """Return which of these kinds have a job nobody is working on."""
+    rows = await tx.rows(select(jobs.c.kind).distinct().where(jobs.c.kind.in_(kinds), _is_due(now)))
+    return {row["kind"] for row in rows}
+
+
+async def claim(tx: Transaction, kind: str, now: float, lease_until: float) -> RowMapping | None:
+    """Take the job that has waited longest; return it as it is after the claim, or None when there is none."""
+    longest_waiting = (
+        select(jobs.c.id)
+        .where(jobs.c.kind == kind, _is_due(now))
+        .order_by(jobs.c.run_after, jobs.c.created_at)
+        .limit(1)
+        .with_for_update(
+            skip_locked=True
+        )  # Postgres: claimers do not queue for the same row. SQLite has no need of it.
+    )
+    return await tx.one_or_none(
+        update(jobs)
+        .where(jobs.c.id == longest_waiting.scalar_subquery(), _is_due(now))
+        .values(lease_until=lease_until, fence=jobs.c.fence + 1, attempt=jobs.c.attempt + 1)
+        .returning(jobs)
+    )
+
+
+async def renew(tx: Transaction, job_id: str, fence: int, lease_until: float) -> bool:
+    """Keep a job a while longer; return False when somebody else has it."""
+    return await tx.count_changed(update(jobs).where(_is_claim(job_id, fence)).values(lease_until=lease_until)) == 1
+
+
+async def release(tx: Transaction, job_id: str, fence: int, run_after: float, attempt: int) -> bool:
+    """Give a job back, to be tried at `run_after`; return False when somebody else has it."""
+    giving_back = update(jobs).where(_is_claim(job_id, fence))
+    return await tx.count_changed(giving_back.values(lease_until=None, run_after=run_after, attempt=attempt)) == 1
+
+
+async def remove(tx: Transaction, job_id: str, fence: int) -> bool:
+    """Take a finished job away; return False when somebody else has it."""
+    return await tx.count_changed(delete(jobs).where(_is_claim(job_id, fence))) == 1
+
+
+def _is_due(now: float) -> ColumnElement[bool]:
+    return and_(jobs.c.run_after <= now, or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= now))
+
+
+def _is_claim(job_id: str, fence: int) -> ColumnElement[bool]:
+    return and_(jobs.c.id == job_id, jobs.c.fence == fence)

@@ -1,0 +1,92 @@
+"""Everything an operator can set, each with its unit. The environment is read here and nowhere else.
+
+`JACKFIELD_CALL_SECONDS=90 jackfield serve` sets `call_seconds`; `serve` has options for the first few.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "JACKFIELD_"
+MEBIBYTE = 1024 * 1024
+
+Network = IPv4Network | IPv6Network
+
+
+class SettingMistake(ValueError):
+    """A setting has a value we do not understand; the message names the variable and says what is wrong."""
+
+
+def setting(default: Any, description: str, **limits: Any) -> Any:
+    """One setting: what it is when nobody says otherwise, and one sentence with its unit."""
+    return Field(default=default, description=description, **limits)
+
+
+class Settings(BaseSettings):
+    """How this hub runs. Values given by name win over the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    data_dir: Path = setting(
+        Path(".jackfield"), "The folder that holds all this hub knows; its owner alone may read it."
+    )
+    host: str = setting("127.0.0.1", "The address to listen on; 0.0.0.0 for every address of the machine.")
+    port: int = setting(8080, "The TCP port to listen on; 0 for any free one.", ge=0, le=65535)
+    database: str = setting(
+        "", "The database's URL: sqlite:///… or postgresql://…; empty for core.db in the data folder."
+    )
+
+    call_seconds: float = setting(60.0, "How long one call may take before it is stopped, in seconds.", gt=0)
+    build_seconds: float = setting(300.0, "How long one deployment may build, in seconds.", gt=0)
+    drain_seconds: float = setting(30.0, "How long a stopping hub waits for what is running, in seconds.", ge=0)
+    job_lease_seconds: float = setting(30.0, "How long a job's worker may stay silent before another takes over.", gt=0)
+
+    max_body_bytes: int = setting(10 * MEBIBYTE, "The largest body of a call, in bytes.", gt=0)
+    max_upload_bytes: int = setting(30 * MEBIBYTE, "The largest connector archive (zip), in bytes.", gt=0)
+    max_unpacked_bytes: int = setting(100 * MEBIBYTE, "The largest connector archive once unpacked, in bytes.", gt=0)
+    max_files: int = setting(5000, "How many files a connector archive may hold.", gt=0)
+    max_result_bytes: int = setting(8 * MEBIBYTE, "The largest output of a call, in bytes.", gt=0)
+    max_calls_at_once: int = setting(1000, "How many calls may run at the same time; more are answered 503.", gt=0)
+
+    allowed_networks: Annotated[tuple[Network, ...], NoDecode] = setting(
+        (), "Private networks connectors may reach, as CIDRs joined by commas, for example 10.1.0.0/16,127.0.0.1/32."
+    )
+    package_index: str = setting("", "The URL of the Python package index for builds; empty for uv's own default.")
+
+    @field_validator("allowed_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+
+    @field_validator("database")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql://")):
+            raise ValueError("must start with sqlite:/// or postgresql://")
+        return value
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.data_dir.absolute() / 'core.db'}"
+
+
+def read_settings(**given: Any) -> Settings:
+    """Return the settings of the environment, with those given by name in front; a None counts as not given.
+
+    Raises SettingMistake, which names every variable that has a wrong value.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as mistake:
+        raise SettingMistake("; ".join(_say(error["loc"], error["msg"]) for error in mistake.errors())) from None
+
+
+def _say(location: tuple[int | str, ...], problem: str) -> str:
+    return f"{PREFIX}{str(location[0]).upper()}: {problem.removeprefix('Value error, ')}"

@@ -1,0 +1,221 @@
+"""Every table of the hub's database. Ids are UUID texts; times (`*_at`) are seconds since 1970, UTC.
+
+    organizations ─┬─ users ── tokens
+                   ├─ services ── service_environments ── auths        data_keys seal the auths
+                   ├─ connectors ── deployments                        jobs: work that outlives a process
+                   └─ revisions                                        what changed, for those who cache
+
+The organization is in every row that belongs to one. The task ledger is a file of its own (calls/ledger.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_big_number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only a column that is called INTEGER
+
+
+def _id_of(table: str, name: str, *, is_optional: bool = False) -> Column[Any]:
+    return Column(name, String(36), ForeignKey(f"{table}.id"), nullable=is_optional)
+
+
+def _organization() -> Column[Any]:
+    return _id_of("organizations", "organization_id")
+
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _organization(),
+    Column("kind", String(16), nullable=False),  # identity.shapes.UserKind
+    Column("name", Text, nullable=False),
+    Column("email", Text),
+    Column("external_id", Text),  # what the customer calls this end user
+    Column("role", String(16)),  # identity.shapes.Role
+    Column("password_hash", Text),
+    Column("is_test", Boolean, nullable=False, default=False),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("organization_id", "external_id"),
+    UniqueConstraint("organization_id", "email"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("hash", String(64), primary_key=True),  # SHA-256 of the token's text, in hex
+    _organization(),
+    _id_of("users", "user_id", is_optional=True),
+    Column("kind", String(16), nullable=False),  # identity.shapes.CallerKind
+    Column("name", Text, nullable=False),
+    Column("prefix", String(24), nullable=False),  # enough to recognise a token by, too little to use it
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("revoked_at", Float),
+    Index(None, "organization_id", "user_id"),
+)
+
+services = Table(
+    "services",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _organization(),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("base_url", Text, nullable=False),
+    Column("hosts", JSON, nullable=False),
+    Column("sign_in", JSON, nullable=False),
+    Column("user_data_schema", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("organization_id", "name", "version"),
+)
+
+service_environments = Table(
+    "service_environments",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _organization(),
+    _id_of("services", "service_id"),
+    Column("title", Text, nullable=False),
+    Column("authentication_type", String(32), nullable=False),
+    Column("user_data_schema", JSON, nullable=False),
+    Column("credentials_schema", JSON, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index(None, "organization_id", "service_id"),
+)
+
+data_keys = Table(
+    "data_keys",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _organization(),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index(None, "organization_id"),
+)
+
+auths = Table(
+    "auths",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _organization(),
+    _id_of("users", "owner_id", is_optional=True),  # None: the organization itself
+    _id_of("service_environments", "service_environment_id"),
+    _id_of("data_keys", "key_id"),
+    Column("name", Text, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("user_data", LargeBinary, nullable=False),  # sealed
+    Column("credentials", LargeBinary, nullable=False),  # sealed
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Index(None, "organization_id", "owner_id"),
+)
+
+connectors = Table(
+    "connectors",
+    metadata,
+    Column("organization_id", String(36), ForeignKey("organizations.id"), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("version", String(16), primary_key=True),
+    _id_of("users", "owner_id", is_optional=True),  # None: deployed with the master token
+    _id_of("services", "service_id"),
+    Column("deployment_id", String(36), nullable=False),
+    Column("bundle_digest", String(71), nullable=False),  # "sha256:" and 64 hex digits
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),  # JSON, as it is answered
+    Column("revision", _big_number, nullable=False),  # goes up with every deployment of this version
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("seq", _big_number, primary_key=True, autoincrement=True),  # the largest one is the latest
+    Column("id", String(36), nullable=False, unique=True),
+    _organization(),
+    _id_of("users", "user_id", is_optional=True),
+    Column("connector_name", String(100), nullable=False),
+    Column("connector_version", String(16), nullable=False),
+    Column("source_digest", String(71), nullable=False),
+    Column("state", String(16), nullable=False),  # deployments.shapes.DeploymentState
+    Column("stage", String(32)),
+    Column("failed_step", String(32)),
+    Column("reason", Text),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("bundle_digest", String(71)),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Index("ix_deployments_latest", "organization_id", "connector_name", "connector_version", "seq"),
+    # This index is what makes a second deployment, sent while the first is still building, a repeat of the first.
+    Index(
+        "uq_deployments_one_active",
+        "organization_id",
+        "connector_name",
+        "connector_version",
+        unique=True,
+        sqlite_where=text("state = 'Deploying'"),
+        postgresql_where=text("state = 'Deploying'"),
+    ),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("dedupe", Text),
+    Column("run_after", Float, nullable=False),
+    Column("lease_until", Float),  # None: nobody has it
+    Column("fence", Integer, nullable=False, default=0),  # goes up with every claim; an older one counts for nothing
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("kind", "dedupe"),
+    Index(None, "kind", "run_after"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("organization_id", String(36), ForeignKey("organizations.id"), primary_key=True),
+    Column("number", _big_number, nullable=False),
+)
