@@ -129,6 +129,12 @@ def _parse_rest(rest: str) -> str:
     return rest if rest.startswith("/") else f"/{rest}"
 
 
+def has_dot_segments(path: str) -> bool:
+    """Whether a path climbs: "." or ".." between slashes, in any spelling a server may decode."""
+    decoded = re.sub(r"%2[eE]", ".", path.partition("?")[0])
+    return any(segment in (".", "..") for segment in re.split(r"/|%2[fF]|%5[cC]|;", decoded))
+
+
 @dataclass(frozen=True, slots=True)
 class HostRule:
     """One declared host. Make it with `parse`. `scheme` None means both; a `port` is always fixed."""

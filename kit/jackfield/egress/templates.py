@@ -13,11 +13,11 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
-from jackfield.egress.policy import LABEL, parse_url
+from jackfield.egress.policy import LABEL, has_dot_segments, parse_url
 from jackfield.errors import ConnectorError, InvalidInput, NotAllowed
 
-_FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_LEADING_FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}(/.*)?", re.DOTALL)
+_FIELD = re.compile(r"\{(#?[A-Za-z_][A-Za-z0-9_]*)\}")
+_LEADING_FIELD = re.compile(r"\{(#?[A-Za-z_][A-Za-z0-9_]*)\}(/.*)?", re.DOTALL)
 
 
 def resolve_template(template: str, user_data: Mapping[str, str]) -> str:
@@ -72,9 +72,3 @@ def _segment(field: str, value: str) -> str:
     if value in (".", ".."):
         raise InvalidInput(f'"{field}" may not be {value!r}: it is one part of a path.')
     return quote(value, safe="")
-
-
-def has_dot_segments(path: str) -> bool:
-    """Whether a path climbs: "." or ".." between slashes, in any spelling a server may decode."""
-    decoded = re.sub(r"%2[eE]", ".", path.partition("?")[0])
-    return any(segment in (".", "..") for segment in re.split(r"/|%2[fF]|%5[cC]|;", decoded))

@@ -1,0 +1,277 @@
+"""The HTTP client a handler receives: pointed at the base URL, signed in by the platform, errors already right.
+
+    http.get("/products/{id}", path={"id": ref.product_id}).json()
+
+An answer that is not 2xx raises: NotSignedIn, Forbidden, NotFound, Conflict, RateLimited, ServiceBroken, ServiceError.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TypedDict, Unpack
+from urllib.parse import quote, urljoin
+
+import orjson
+
+from jackfield.bodies import Fields, Parts, Scalar, body_of, query_text, scalar_text
+from jackfield.egress.headers import is_header_name, is_header_value
+from jackfield.egress.policy import has_dot_segments
+from jackfield.egress.retries import retry_after_seconds
+from jackfield.errors import (
+    Conflict,
+    ConnectorError,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    NotJson,
+    NotSignedIn,
+    RateLimited,
+    ServiceBroken,
+    ServiceError,
+)
+from jackfield.exchange import Headers, Json, Request, Response, Transport
+
+_SENTENCES = {
+    400: "Bad API request. Try checking your input properties.",
+    401: "Unauthorized request. Have you added your API details correctly?",
+    403: "Forbidden. Check you have the appropriate permissions to access this resource.",
+    404: "Not found. Looks like this has been removed.",
+    409: "The request could not be processed due to a conflict.",
+    410: "Gone. This was there once, and has been removed for good.",
+    412: "Somebody changed this in the meantime. Read it again, then repeat your change.",
+    422: "The service understood the request but will not accept it. Check the values of your input.",
+    429: "Too many requests have been made in the given timeframe.",
+}
+_CLASSES: dict[int, type[ServiceError]] = {
+    401: NotSignedIn,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: NotFound,
+    412: Conflict,
+}
+_NO_CONTENT = frozenset({204, 205})
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.]*)\}")
+_LEGAL_IN_PATH = "/?#[]@!$&'()*+,;=:~%|"
+_NEXT_LINK = re.compile(r'<([^>]*)>[^<]*;\s*rel="?(?:[^";,]* )?next[" ;,]?', re.IGNORECASE)
+
+
+class RequestOptions(TypedDict, total=False):
+    """What a request can say besides its method and path. At most one of json, form, text, content, multipart."""
+
+    path: Mapping[str, Scalar]  # fills {name} in the path: one percent-encoded segment each
+    query: Fields  # None is left out, a list repeats its name
+    headers: Mapping[str, str | int | None]  # None is left out
+    json: Json
+    form: Fields
+    text: str
+    content: bytes
+    multipart: Parts
+    content_type: str  # instead of what the kind of body says
+    timeout_seconds: float
+    accept: tuple[int, ...]  # statuses besides 2xx that are no error
+    idempotent: bool  # whether the engine may send it again; by default its method says so
+
+
+class HeaderMap(Mapping[str, str]):
+    """The headers of an answer, found whatever their case. Of a repeated header this is the first."""
+
+    def __init__(self, headers: Headers) -> None:
+        self._headers = headers
+
+    def __getitem__(self, name: str) -> str:
+        return self.all(name)[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name.lower() for name, _ in self._headers))
+
+    def __len__(self) -> int:
+        return len({name.lower() for name, _ in self._headers})
+
+    def all(self, name: str) -> list[str]:
+        """Return every value of a header. Raises KeyError when there is none."""
+        values = [value for key, value in self._headers if key.lower() == name.lower()]
+        if not values:
+            raise KeyError(name)
+        return values
+
+
+class HttpAnswer:
+    """What the service answered."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+        self.headers = HeaderMap(response.headers)
+
+    @property
+    def status(self) -> int:
+        return self.response.status
+
+    @property
+    def content(self) -> bytes:
+        return self.response.body
+
+    @property
+    def url(self) -> str:
+        """Where the answer came from, after redirects."""
+        return self.response.url
+
+    @property
+    def text(self) -> str:
+        """The body as text, in the alphabet its Content-Type names, else UTF-8."""
+        charset = re.search(r"charset=[\"']?([\w.:-]+)", self.headers.get("content-type", ""), re.IGNORECASE)
+        try:
+            return self.content.decode(charset[1] if charset else "utf-8", errors="replace")
+        except LookupError:
+            return self.response.text
+
+    def json(self) -> Json:
+        """Return the body as JSON; `{}` after "204 No Content". Raises NotJson when it is something else."""
+        if self.status in _NO_CONTENT:
+            return {}
+        try:
+            return orjson.loads(self.content.removeprefix(b"\xef\xbb\xbf"))
+        except orjson.JSONDecodeError:
+            raise NotJson(self._not_json(), self.response) from None
+
+    def _not_json(self) -> str:
+        if not self.content:
+            return f"The service answered {self.status} with nothing in it, where JSON was expected."
+        kind = self.headers.get("content-type", "something without a type")
+        return f"The service answered {self.status} with {kind[:99]}, where JSON was expected."
+
+    def next_link(self) -> str | None:
+        """Return the absolute URL of the next page as a `Link: <…>; rel="next"` header gives it, or None."""
+        for value in self.headers.all("link") if "link" in self.headers else ():
+            found = _NEXT_LINK.search(value)
+            if found:
+                return urljoin(self.url, found[1])
+        return None
+
+
+class Http:
+    """Sends requests to the service of a connector.
+
+    A path is appended to the base URL; a full URL goes to that host, if the connector declares it.
+    Raises InvalidInput when a value cannot be part of the request, and what the module's docstring lists.
+    """
+
+    def __init__(self, transport: Transport, base_url: str = "") -> None:
+        self._transport = transport
+        self._base_url = base_url.rstrip("/")
+
+    def get(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        return self.request("GET", path_or_url, **options)
+
+    def head(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        return self.request("HEAD", path_or_url, **options)
+
+    def post(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        return self.request("POST", path_or_url, **options)
+
+    def put(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        return self.request("PUT", path_or_url, **options)
+
+    def patch(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        return self.request("PATCH", path_or_url, **options)
+
+    def delete(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        return self.request("DELETE", path_or_url, **options)
+
+    def request(self, method: str, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        """Send any request: `http.request("OPTIONS", "/products")`."""
+        body = body_of(
+            json=options.get("json"),
+            form=options.get("form"),
+            text=options.get("text"),
+            content=options.get("content"),
+            multipart=options.get("multipart"),
+        )
+        request = Request(
+            method=method.upper(),
+            url=self._url(path_or_url, options),
+            headers=_headers(options, body.content_type),
+            body=body.content,
+            timeout_seconds=options.get("timeout_seconds"),
+            is_idempotent=options.get("idempotent"),
+        )
+        response = self._transport.send(request)
+        if not 200 <= response.status < 300 and response.status not in options.get("accept", ()):
+            raise refusal_of(response)
+        return HttpAnswer(response)
+
+    def _url(self, path_or_url: str, options: RequestOptions) -> str:
+        filled = _legal(_filled(path_or_url, options.get("path")))
+        url = filled if re.match(r"https?://", filled, re.IGNORECASE) else self._absolute(filled)
+        query = query_text(options.get("query", {}))
+        if not query:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}{query}"
+
+    def _absolute(self, path: str) -> str:
+        if not self._base_url:
+            raise ConnectorError("The connector has no base URL: give it one, or call with a full https:// URL.")
+        if "#" in path:
+            raise InvalidInput('A value with "#" cannot be part of a path as it is.')
+        if has_dot_segments(path):
+            raise InvalidInput('A path may not hold "." or ".." between its slashes.')
+        return self._base_url + (path if path.startswith(("/", "?")) or not path else f"/{path}")
+
+
+def _filled(path: str, values: Mapping[str, Scalar] | None) -> str:
+    def segment(found: re.Match[str]) -> str:
+        if values is None or found[1] not in values:
+            raise ConnectorError(
+                f"The path still holds {{{found[1]}}}: write it as an f-string, "
+                f'or give its value with path={{"{found[1]}": …}}.'
+            )
+        return _segment(found[1], values[found[1]])
+
+    return _PLACEHOLDER.sub(segment, path)
+
+
+def _segment(name: str, value: Scalar) -> str:
+    text = "" if value is None else scalar_text(value)
+    if text in ("", ".", ".."):
+        raise InvalidInput(f'"{name}" may not be {text!r}: it is one part of a path.')
+    return quote(text, safe="")
+
+
+def _legal(path_or_url: str) -> str:
+    """Percent-encode what may stand nowhere in a URL: spaces, other alphabets. Refuse control characters."""
+    if re.search(r"[\x00-\x1f\x7f]", path_or_url):
+        raise InvalidInput("A path may not hold line breaks or other control characters.")
+    lone_percent = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path_or_url)
+    scheme, separator, rest = lone_percent.partition("://")
+    if not separator or not re.fullmatch(r"https?", scheme, re.IGNORECASE):
+        return quote(lone_percent, safe=_LEGAL_IN_PATH, errors="replace")
+    # The host of a full URL is left as it is: the engine refuses what is odd there, and nobody may repair it before.
+    end = re.search(r"[/?#]|$", rest)
+    host_ends = end.start() if end else len(rest)
+    return scheme + separator + rest[:host_ends] + quote(rest[host_ends:], safe=_LEGAL_IN_PATH, errors="replace")
+
+
+def _headers(options: RequestOptions, content_type: str) -> Headers:
+    given = {name: scalar_text(value) for name, value in options.get("headers", {}).items() if value is not None}
+    for name, value in given.items():
+        if not is_header_name(name):
+            raise ConnectorError(f"{name[:99]!r} cannot be the name of a header.")
+        if not is_header_value(value):
+            raise InvalidInput(f'The header "{name}" may not hold line breaks or other control characters.')
+    names = {name.lower() for name in given}
+    defaults = {"Accept": "application/json, */*;q=0.5", "Content-Type": options.get("content_type", content_type)}
+    missing = {name: value for name, value in defaults.items() if value and name.lower() not in names}
+    return (*missing.items(), *given.items())
+
+
+def refusal_of(response: Response) -> ServiceError:
+    """Return the error a refusing response stands for, with a sentence for the person who called."""
+    status = response.status
+    if status == 429:
+        return RateLimited(_SENTENCES[429], response, retry_after_seconds(response))
+    if status >= 500:
+        sentence = f"The service has a problem of its own (it answered {status}). Try again later."
+        return ServiceBroken(sentence, response)
+    sentence = _SENTENCES.get(status, f"The service refused the request (it answered {status}).")
+    return _CLASSES.get(status, ServiceError)(sentence, response)
