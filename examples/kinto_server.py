@@ -11,7 +11,7 @@ import secrets
 import subprocess
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +100,7 @@ class Kinto:
 
 
 @contextmanager
-def running_kinto(folder: Path, *, port: int = 0, password: str | None = None) -> Iterator[Kinto]:
+def running_kinto(folder: Path, *, port: int = 0, password: str | None = None) -> Generator[Kinto]:
     """Run a Kinto until the block ends; its settings and its log are in `folder`.
 
     Port 0 takes a free one. Raises KintoDidNotStart.
