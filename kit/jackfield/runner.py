@@ -102,7 +102,7 @@ def _arguments(operation: Operation, call: Call, http: Http) -> dict[Role, Any]:
         problems = _input_check(operation.input_shape).problems(call.input)
         if problems:
             raise InvalidInput(problem_text(problems))
-    shape = operation.input_shape
+    shape: Any = operation.input_shape
     given = read_input(shape, call.input) if shape is not None else None
     return {Role.INPUT: given, Role.HTTP: http, Role.USER_DATA: UserData(call.user_data)}
 

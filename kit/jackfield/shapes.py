@@ -209,7 +209,7 @@ def _adapter(shape: Any) -> TypeAdapter[Any]:
 
 
 def _readable(shape: Any) -> Any:
-    """Return the shape with each `typing.TypedDict` made anew: pydantic reads only the backport's before Python 3.12."""
+    """Return the shape with each `typing.TypedDict` made anew: on Python 3.11 pydantic reads only the backport's."""
     if is_typeddict(shape):
         hints = {name: _readable(hint) for name, hint in get_type_hints(shape, include_extras=True).items()}
         return _make_typed_dict(_name(shape), hints, total=shape.__total__)
