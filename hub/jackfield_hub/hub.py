@@ -7,9 +7,14 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from jackfield_hub.auths.shapes import SealedAuth
+from jackfield_hub.auths.vault import Vault
+from jackfield_hub.calls.ledger import Ledger
+from jackfield_hub.catalog.shapes import ConnectorVersion, Listing
 from jackfield_hub.database import Database
 from jackfield_hub.identity.known_tokens import KnownTokens
 from jackfield_hub.jobs.service import Jobs
+from jackfield_hub.known import Known
 from jackfield_hub.settings import Settings
 
 Clock = Callable[[], float]  # seconds since 1970, UTC
@@ -23,16 +28,31 @@ class Hub:
     database: Database
     jobs: Jobs
     clock: Clock
+    vault: Vault
+    ledger: Ledger
     known_tokens: KnownTokens = field(default_factory=KnownTokens)
+    known_connectors: Known[ConnectorVersion] = field(default_factory=lambda: Known(2_000))
+    known_lists: Known[Listing] = field(default_factory=lambda: Known(2_000))
+    known_auths: Known[SealedAuth] = field(default_factory=lambda: Known(50_000))
     is_draining: bool = False  #: no new work: we are about to stop
 
 
 @asynccontextmanager
 async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerator[Hub]:
     """Give a running hub with its tables in place; when the block ends, stop its parts in the opposite order."""
+    vault = Vault.open(settings.data_dir / "keys" / "master.key")
     database = Database(settings.database_url)
+    ledger = Ledger.open(settings.data_dir / "usage.db")
     try:
         await database.migrate()
-        yield Hub(settings=settings, database=database, jobs=Jobs(database, clock), clock=clock)
+        yield Hub(
+            settings=settings,
+            database=database,
+            jobs=Jobs(database, clock),
+            clock=clock,
+            vault=vault,
+            ledger=ledger,
+        )
     finally:
+        await ledger.close()
         await database.close()

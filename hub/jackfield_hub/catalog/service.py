@@ -1,0 +1,143 @@
+"""The catalogue: which connector versions there are, what they do, and the flip that puts a new bundle in place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from jackfield.exchange import JsonObject
+from jackfield.manifest import Manifest, OperationKind, OperationManifest
+
+from jackfield_hub.catalog import store
+from jackfield_hub.catalog.shapes import ConnectorVersion, Listing, Publication
+from jackfield_hub.database import Transaction
+from jackfield_hub.errors import NotFound
+from jackfield_hub.hub import Hub
+from jackfield_hub.identity.shapes import Caller
+from jackfield_hub.services import service as services
+
+
+async def publish(hub: Hub, tx: Transaction, publication: Publication) -> None:
+    """Put a bundle in place: calls that begin after `tx` commits run it, those that run finish on the old one.
+
+    Registers the service the manifest names when the organization has none of this name and version.
+    """
+    organization_id, metadata, now = publication.organization_id, publication.manifest.metadata, hub.clock()
+    await store.upsert_connector(
+        tx,
+        key={"organization_id": organization_id, "name": metadata.name, "version": metadata.version},
+        created_at=now,
+        values={
+            "owner_id": publication.owner_id,
+            "service_id": await services.ensure_service(tx, organization_id, publication.manifest, now),
+            "deployment_id": publication.deployment_id,
+            "bundle_digest": publication.bundle_digest,
+            "title": metadata.title,
+            "description": metadata.description,
+            "manifest": orjson.dumps(publication.manifest.to_json()),
+            "updated_at": now,
+        },
+    )
+    await store.bump_revision(tx, organization_id)
+    tx.after_commit.append(lambda: forget(hub, organization_id))
+
+
+def forget(hub: Hub, organization_id: str) -> None:
+    """This organization's catalogue has changed: look again. Changes made by other processes come through here too."""
+    hub.known_connectors.forget(organization_id)
+    hub.known_lists.forget(organization_id)
+
+
+async def find_version(hub: Hub, organization_id: str, name: str, version: str) -> ConnectorVersion:
+    """Return a connector version this organization may call. Raises NotFound."""
+    key = (organization_id, name, version)
+    return hub.known_connectors.find(key) or await _read_version(hub, key)
+
+
+async def _read_version(hub: Hub, key: tuple[str, str, str]) -> ConnectorVersion:
+    organization_id, name, version = key
+    epoch = hub.known_connectors.epoch(organization_id)
+    async with hub.database.reading() as tx:
+        row = await store.find_connector(tx, organization_id, name, version)
+        if row is None:
+            raise NotFound(f"The connector {name:.100} version {version:.20} was not found")
+        service = await services.find_service(tx, organization_id, row["service_id"])
+    manifest = Manifest.from_json(orjson.loads(row["manifest"]))
+    connector = ConnectorVersion(organization_id, row["bundle_digest"], manifest, service)
+    hub.known_connectors.remember(key, connector, epoch)
+    return connector
+
+
+def find_operation(connector: ConnectorVersion, name: str) -> OperationManifest:
+    """Return an operation clients may call: listed ones and those of drop-downs. Raises NotFound."""
+    operation = connector.manifest.operations.get(name)
+    if operation is None or operation.kind is OperationKind.PRIVATE:
+        raise NotFound(f"The connector operation {name:.100} was not found")
+    return operation
+
+
+async def list_connectors(hub: Hub, caller: Caller) -> Listing:
+    """Return every connector version the caller's organization has, by name and version."""
+    organization_id = caller.organization_id
+    key = (organization_id, "connectors")
+    known = hub.known_lists.find(key)
+    if known is not None:
+        return known
+    epoch = hub.known_lists.epoch(organization_id)
+    async with hub.database.reading() as tx:
+        revision = await store.read_revision(tx, organization_id)
+        rows = await store.list_connectors(tx, organization_id)
+    # Ten thousand connectors take longer to write down than other calls should wait.
+    listing = Listing(await asyncio.to_thread(_connectors_to_bytes, rows), _etag(organization_id, revision))
+    hub.known_lists.remember(key, listing, epoch)
+    return listing
+
+
+async def list_operations(hub: Hub, caller: Caller, name: str, version: str) -> Listing:
+    """Return the public operations of a connector version. Raises NotFound."""
+    organization_id = caller.organization_id
+    key = (organization_id, "operations", name, version)
+    known = hub.known_lists.find(key)
+    if known is not None:
+        return known
+    epoch = hub.known_lists.epoch(organization_id)
+    async with hub.database.reading() as tx:
+        revision = await store.read_revision(tx, organization_id)
+    connector = await find_version(hub, organization_id, name, version)
+    listing = Listing(_operations_to_bytes(connector.manifest), _etag(organization_id, revision))
+    hub.known_lists.remember(key, listing, epoch)
+    return listing
+
+
+def _etag(organization_id: str, revision: int) -> str:
+    return f'W/"{organization_id[:8]}-{revision}"'
+
+
+def _connectors_to_bytes(rows: Sequence[Mapping[Any, Any]]) -> bytes:
+    return orjson.dumps({"elements": [_connector_element(row) for row in rows]})
+
+
+def _connector_element(row: Mapping[Any, Any]) -> JsonObject:
+    service = {"id": row["service_id"], "name": row["service_name"], "version": row["service_version"]}
+    listed = {name: row[name] for name in ("name", "version", "title", "description")}
+    return {**listed, "service": service}
+
+
+def _operations_to_bytes(manifest: Manifest) -> bytes:
+    listed = (operation for operation in manifest.operations.values() if operation.kind is OperationKind.PUBLIC)
+    return orjson.dumps({"elements": [_operation_element(operation) for operation in listed]})
+
+
+def _operation_element(operation: OperationManifest) -> JsonObject:
+    # Clients draw a form from the input schema and go through these three without looking whether they are there.
+    root: JsonObject = {"type": "object", "properties": {}, "required": []}
+    return {
+        "name": operation.name,
+        "title": operation.title,
+        "description": operation.description,
+        "inputSchema": {**root, **operation.input_schema},
+        "outputSchema": operation.output_schema,
+        "hasDynamicOutput": operation.has_dynamic_output,
+    }

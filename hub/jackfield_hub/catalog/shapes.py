@@ -1,0 +1,94 @@
+"""Connector versions as the hub knows them, and what clients see of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from jackfield.manifest import Manifest
+from jackfield.validation import Schema
+from pydantic import BaseModel, Field
+
+from jackfield_hub.services.shapes import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a finished build gives to the catalogue."""
+
+    organization_id: str
+    deployment_id: str
+    owner_id: str | None  #: the user whose token deployed it; None: the organization's master token
+    bundle_digest: str  #: "sha256:" and 64 hex digits
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class ConnectorVersion:
+    """One version of a connector, ready to be called. A new deployment makes a new one; this one does not change."""
+
+    organization_id: str
+    bundle_digest: str
+    manifest: Manifest
+    service: Service
+    _input_schemas: dict[str, Schema] = field(default_factory=dict[str, Schema], repr=False, compare=False)
+
+    def input_schema(self, operation_name: str) -> Schema:
+        """Return the input schema of an operation it has, compiled at its first use."""
+        schema = self._input_schemas.get(operation_name)
+        if schema is None:
+            schema = Schema(self.manifest.operations[operation_name].input_schema)
+            self._input_schemas[operation_name] = schema
+        return schema
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list as it is answered, and the tag by which a client says it has it already."""
+
+    content: bytes
+    etag: str
+
+
+class ServiceElement(BaseModel):
+    """The service a connector talks to."""
+
+    id: str
+    name: str
+    version: int
+
+
+class ConnectorElement(BaseModel):
+    """One version of a connector."""
+
+    name: str
+    version: str
+    title: str
+    description: str
+    service: ServiceElement
+
+
+class Connectors(BaseModel):
+    """Every connector version the caller may call."""
+
+    elements: list[ConnectorElement]
+
+
+class OperationElement(BaseModel):
+    """One thing a connector does. Its schemas are JSON Schema with the form keywords of the connector reference."""
+
+    name: str
+    title: str
+    description: str
+    input_schema: dict[str, Any] = Field(serialization_alias="inputSchema")
+    output_schema: dict[str, Any] = Field(serialization_alias="outputSchema")
+    has_dynamic_output: bool = Field(
+        serialization_alias="hasDynamicOutput",
+        description="Whether the output schema depends on the input: call with `returnOutputSchema` to get it.",
+    )
+
+
+class Operations(BaseModel):
+    """The operations of a connector version. Drop-down and private operations are not listed."""
+
+    elements: list[OperationElement]
