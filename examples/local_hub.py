@@ -15,9 +15,8 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from jackfield.project import Project, pack
-
 from examples.kinto_server import Kinto, stop
+from jackfield.project import Project, pack
 
 START_SECONDS = 60
 DEPLOY_SECONDS = 120

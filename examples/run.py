@@ -13,10 +13,9 @@ from pathlib import Path
 from secrets import token_urlsafe
 from urllib.error import HTTPError
 
-from jackfield.project import find_project
-
 from examples.kinto_server import Kinto, KintoDidNotStart, running_kinto
 from examples.local_hub import CannotGoOn, Hub, running_hub
+from jackfield.project import find_project
 
 HERE = Path(__file__).resolve().parent
 
