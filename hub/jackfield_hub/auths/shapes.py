@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from jackfield.exchange import JsonObject
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from jackfield.exchange import JsonObject
 from jackfield_hub.auths.vault import SealedKey
 
 AuthName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
