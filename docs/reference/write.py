@@ -1,0 +1,107 @@
+"""Write docs/reference from the code: `make docs`. A test compares what is there with what this would write.
+
+errors.md      what an operation can raise, and what the hub refuses
+settings.md    what an operator can set
+http-api.md    every address of the hub
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jackfield import errors as operation_errors
+from jackfield.errors import OperationError
+from jackfield_hub import errors as refusals
+from jackfield_hub.errors import Refused
+from jackfield_hub.settings import PREFIX, Settings
+
+HERE = Path(__file__).parent
+NOTE = "<!-- Written by `make docs` from the code. Do not edit. -->"
+
+
+def pages() -> dict[str, str]:
+    """Return the text of every generated page by its file name."""
+    return {"errors.md": errors_page(), "settings.md": settings_page()}
+
+
+def errors_page() -> str:
+    results = (
+        ["error", "code", "fault", "when"],
+        [
+            [f"`{kind.__name__}`", f"`{kind.code}`", f"`{kind.fault.value}`", first_paragraph(kind)]
+            for kind in subclasses(OperationError, operation_errors)
+        ],
+    )
+    answers = (
+        ["status", "code", "when"],
+        [
+            [str(kind.status), f"`{kind.code}`" if kind.code else "", first_paragraph(kind)]
+            for kind in subclasses(Refused, refusals)
+        ],
+    )
+    return page(
+        "Errors",
+        "Two families. An operation that does not succeed is a *result*: the call is answered with status 200 and "
+        '`{"outcome": "error", "output": {…}}`. A request that the hub cannot serve is *refused*: '
+        "a status that is not 2xx.",
+        "## What a call can end with",
+        "`output` holds `message` (for people), `code`, `kind` (the name in the first column, the most precise thing a "
+        "program can look at) and `fault`: who has to do something about it. If the third party answered, `response` "
+        "holds its `statusCode` and `body`. Import them from `jackfield`.",
+        table(*results),
+        "## What the hub refuses",
+        "The body is JSON with a text `message`, mostly with a `code` for programs.",
+        table(*answers),
+    )
+
+
+def settings_page() -> str:
+    rows = [
+        [f"`{PREFIX}{name.upper()}`", said_default(field.default), field.description or ""]
+        for name, field in Settings.model_fields.items()
+    ]
+    return page(
+        "Settings of the hub",
+        "Each is an environment variable. A value that is not understood stops the start, with a message that names "
+        "the variable. `jackfield serve --help` shows the few that are options too.",
+        table(["variable", "default", "meaning"], rows),
+    )
+
+
+def subclasses(base: type, module: Any) -> Iterator[Any]:
+    """Yield the classes of a module below `base`, in the order they are written."""
+    for value in vars(module).values():
+        if inspect.isclass(value) and issubclass(value, base) and value is not base:
+            yield value
+
+
+def first_paragraph(kind: type) -> str:
+    return " ".join(inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].split())
+
+
+def said_default(value: Any) -> str:
+    return f"`{value}`" if value not in ("", ()) else "(empty)"
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(table_row(cells) for cells in (head, ["---"] * len(head), *rows))
+
+
+def table_row(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def page(title: str, *paragraphs: str) -> str:
+    return "\n\n".join([f"# {title}", NOTE, *paragraphs]) + "\n"
+
+
+def main() -> None:
+    for name, text in pages().items():
+        (HERE / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
