@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = setting(10 * MEBIBYTE, "The largest body of a call, in bytes.", gt=0)
     max_upload_bytes: int = setting(30 * MEBIBYTE, "The largest connector archive (zip), in bytes.", gt=0)
     max_unpacked_bytes: int = setting(100 * MEBIBYTE, "The largest connector archive once unpacked, in bytes.", gt=0)
+    max_dependency_bytes: int = setting(500 * MEBIBYTE, "How much a connector's dependencies may take, in bytes.", gt=0)
     max_files: int = setting(5000, "How many files a connector archive may hold.", gt=0)
     max_result_bytes: int = setting(8 * MEBIBYTE, "The largest output of a call, in bytes.", gt=0)
     max_calls_at_once: int = setting(1000, "How many calls may run at the same time; more are answered 503.", gt=0)

@@ -1,0 +1,91 @@
+"""Built connectors: immutable folders, each under the digest of everything in it.
+
+bundles/<64 hex digits>/
+    source/         the connector's files
+    deps/           what it depends on
+    manifest.json   what a worker said it can do
+    bundle.json     how it was built: package, dependencies with their hashes, Python's version
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from jackfield_hub.deployments.durable import move_into_place, sync_tree
+
+SOURCE, DEPENDENCIES, MANIFEST, RECORD = "source", "deps", "manifest.json", "bundle.json"
+
+
+class BundleChanged(Exception):
+    """A stored bundle is not what it was when it was built, or is gone."""
+
+
+class Bundles:
+    """The folder of all bundles."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, digest: str) -> Path:
+        """Return where the bundle of this digest ("sha256:" and 64 hex digits) is or would be."""
+        return self.folder / digest.removeprefix("sha256:")
+
+    def store(self, draft: Path) -> str:
+        """Take a finished folder in, in one step, and return its digest. The folder may be gone from where it was."""
+        digest = digest_of(draft)
+        place = self.path(digest)
+        sync_tree(draft)
+        if place.is_dir() and digest_of(place) != digest:
+            place.rename(draft.with_name(f"{draft.name}-damaged"))  # goes away with the work folder
+        try:
+            move_into_place(draft, place)
+        except OSError:
+            # The same source was built before, or by an attempt that was thought dead: then this is that bundle.
+            if not place.is_dir() or digest_of(place) != digest:
+                raise
+            os.utime(place)
+        return digest
+
+    def verify(self, digest: str) -> Path:
+        """Return the folder of an unchanged bundle. Reads all of it. Raises BundleChanged."""
+        place = self.path(digest)
+        if not place.is_dir() or digest_of(place) != digest:
+            raise BundleChanged(digest)
+        return place
+
+    def forget_orphans(self, kept: Collection[str], older_than_seconds: float) -> int:
+        """Remove bundles no deployment names, that have been there for so long. Return how many."""
+        latest = time.time() - older_than_seconds
+        names = {self.path(digest).name for digest in kept}
+        orphans = [path for path in self.folder.iterdir() if path.name not in names and path.stat().st_mtime < latest]
+        for path in orphans:
+            shutil.rmtree(path)
+        return len(orphans)
+
+
+def digest_of(folder: Path) -> str:
+    """Return "sha256:" and the digest over every file's path and digest.
+
+    Raises BundleChanged when there is anything but plain files and folders.
+    """
+    digest = hashlib.sha256()
+    for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in _files_of(folder)):
+        with path.open("rb") as content:
+            line = f"{name}\0{hashlib.file_digest(content, 'sha256').hexdigest()}\n"
+        digest.update(os.fsencode(line))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _files_of(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(parent, name)
+            if path.is_symlink() or not (path.is_dir() or path.is_file()):
+                raise BundleChanged(f"{name} is neither a file nor a folder")
+        yield from (Path(parent, name) for name in names)

@@ -1,0 +1,64 @@
+"""The sources that were sent, each kept once under the digest of its content."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zipfile
+from collections.abc import Collection
+from pathlib import Path
+from uuid import uuid4
+
+from jackfield_hub.deployments.archive import Archive
+from jackfield_hub.deployments.durable import move_into_place, sync_file
+
+_SAME_DATE = (1980, 1, 1, 0, 0, 0)  # the same files give the same bytes, whenever they were packed
+_PLAIN_FILE = 0o100644 << 16
+_DRAFT_ENDING = ".draft"
+
+
+class Sources:
+    """A folder of `<64 hex digits>.zip`. A digest is "sha256:" and those digits."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, digest: str) -> Path:
+        return self.folder / f"{digest.removeprefix('sha256:')}.zip"
+
+    def store(self, archive: Archive) -> str:
+        """Keep the files of a checked archive, and nothing else of it. Return the digest; then it is on disk."""
+        draft = self.folder / f"{uuid4()}{_DRAFT_ENDING}"
+        try:
+            _write_canonical(archive, draft)
+            digest = f"sha256:{_digest(draft)}"
+            sync_file(draft)
+            move_into_place(draft, self.path(digest))
+        finally:
+            draft.unlink(missing_ok=True)
+        return digest
+
+    def forget_orphans(self, kept: Collection[str], older_than_seconds: float) -> int:
+        """Remove drafts, and sources no deployment names, that have been there for so long. Return how many."""
+        latest = time.time() - older_than_seconds
+        names = {self.path(digest).name for digest in kept}
+        orphans = [path for path in self.folder.iterdir() if path.name not in names and path.stat().st_mtime < latest]
+        for path in orphans:
+            path.unlink(missing_ok=True)
+        return len(orphans)
+
+
+def _write_canonical(archive: Archive, draft: Path) -> None:
+    with zipfile.ZipFile(draft, "x", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        for path, content in archive.contents():
+            entry = zipfile.ZipInfo(path, _SAME_DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = _PLAIN_FILE
+            packed.writestr(entry, content)
+    draft.chmod(0o600)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
