@@ -8,7 +8,7 @@ An answer that is not 2xx raises: NotSignedIn, Forbidden, NotFound, Conflict, Ra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import TypedDict, Unpack
 from urllib.parse import quote, urljoin
 
@@ -70,7 +70,7 @@ class RequestOptions(TypedDict, total=False):
     multipart: Parts
     content_type: str  # instead of what the kind of body says
     timeout_seconds: float
-    accept: tuple[int, ...]  # statuses besides 2xx that are no error
+    accept: Container[int]  # statuses besides 2xx that are no error: (404,) or range(400, 500)
     idempotent: bool  # whether the engine may send it again; by default its method says so
 
 
@@ -134,6 +134,10 @@ class HttpAnswer:
             return orjson.loads(self.content.removeprefix(b"\xef\xbb\xbf"))
         except orjson.JSONDecodeError:
             raise NotJson(self._not_json(), self.response) from None
+
+    def readable_body(self) -> Json:
+        """Return the body as JSON when it is JSON, else as text, else None when it is empty."""
+        return self.response.readable_body()
 
     def _not_json(self) -> str:
         if not self.content:

@@ -1,0 +1,183 @@
+"""Sends a request of a connector to a third party, and lets it go nowhere else.
+
+request ─ URL grammar ─ declared host ─ addresses ─ every address allowed ─ signed in ─ sent ─┬─> answer, redacted
+   ^                                                                                          │
+   └──────────────── redirect: all rules again, credentials left behind at another origin ────┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import time
+from dataclasses import dataclass, replace
+
+from jackfield.egress.addresses import AddressBook, Resolve, system_resolver
+from jackfield.egress.client import AiohttpWire
+from jackfield.egress.grant import Grant
+from jackfield.egress.headers import checked_headers
+from jackfield.egress.limits import Limits
+from jackfield.egress.policy import Target, parse_url
+from jackfield.egress.redaction import Redactor, redactor
+from jackfield.egress.redirects import is_redirect, redirected_request, redirected_target
+from jackfield.egress.retries import (
+    MAX_ATTEMPTS,
+    RETRIED_STATUSES,
+    RetryBudget,
+    backoff_seconds,
+    may_repeat,
+    retry_after_seconds,
+)
+from jackfield.egress.wire import Hop, NotConnected, Wire, WireFailure
+from jackfield.errors import NoAnswer, NotAllowed, OperationError, TimedOut
+from jackfield.exchange import Request, Response
+
+_METHOD = re.compile(r"(?!CONNECT$|TRACE$)[A-Z]{1,20}")
+_USER_AGENT = ("User-Agent", "jackfield")
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """One request on its way: for whom, until when, and whether the credentials still travel with it."""
+
+    request: Request
+    grant: Grant
+    deadline: float
+    redactor: Redactor
+    is_signed_in: bool = True
+
+
+class Engine:
+    """The way out. Belongs to one event loop; close it there.
+
+    `resolve` gives the addresses of a host; `tls` says whom to trust, by default whom the operating system trusts.
+    """
+
+    def __init__(
+        self, limits: Limits | None = None, resolve: Resolve = system_resolver, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._limits = limits or Limits()
+        self._addresses = AddressBook(resolve, self._limits)
+        self._wire: Wire = AiohttpWire(self._limits, tls)
+        self._budget = RetryBudget()
+
+    async def send(self, request: Request, grant: Grant, deadline: float) -> Response:
+        """Return the answer, whatever its status, with the grant's secrets taken out of it.
+
+        `deadline` is a moment of `time.monotonic()`; the request's own `timeout_seconds` can only bring it nearer.
+        Raises NotAllowed when a rule forbids the request, TimedOut at the deadline, NoAnswer when nothing usable came.
+        """
+        if request.timeout_seconds is not None:
+            deadline = min(deadline, time.monotonic() + request.timeout_seconds)
+        errand = _Errand(request, grant, deadline, redactor(grant.secrets()))
+        try:
+            return errand.redactor.response(await self._in_time(errand))
+        except OperationError as error:
+            # A host name in a message may be something a third party put together from what we sent it.
+            raise type(error)(errand.redactor.text(error.message)) from None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._addresses.close()
+        await self._wire.close()
+
+    async def _in_time(self, errand: _Errand) -> Response:
+        target = parse_url(errand.request.url)
+        seconds = errand.deadline - time.monotonic()
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._follow(errand, target)
+        except TimeoutError:
+            raise TimedOut(
+                f"{target.host_and_port} did not answer within {max(seconds, 0):.3g} seconds. "
+                "Try again later, or ask it for less at a time."
+            ) from None
+
+    async def _follow(self, errand: _Errand, target: Target) -> Response:
+        errand = replace(errand, request=_checked(errand.request, self._limits))
+        for _ in range(self._limits.max_redirects + 1):
+            response = await self._repeat(errand, target)
+            if not is_redirect(response):
+                return response
+            errand, target = _redirected(errand, target, response)
+        raise NoAnswer(
+            f"{target.host_and_port} redirects more than {self._limits.max_redirects} times. Call where it leads."
+        )
+
+    async def _repeat(self, errand: _Errand, target: Target) -> Response:
+        """Send, and send again while that is harmless, promising, affordable and in time."""
+        self._budget.earn()
+        attempt = 0
+        while True:
+            attempt += 1
+            pause = backoff_seconds(attempt + 1)
+            try:
+                response = await self._send_once(errand, target)
+                if response.status not in RETRIED_STATUSES:
+                    return response
+                asked = retry_after_seconds(response)
+                pause = pause if asked is None else asked
+                if not self._may_repeat(errand, attempt, pause):
+                    return response
+            except WireFailure as failure:
+                if not (failure.can_repeat and self._may_repeat(errand, attempt, pause)):
+                    raise NoAnswer(f"The service at {target.host_and_port} {failure.reason}.") from None
+            await asyncio.sleep(pause)
+
+    def _may_repeat(self, errand: _Errand, attempt: int, pause: float) -> bool:
+        is_in_time = time.monotonic() + pause < errand.deadline
+        return attempt < MAX_ATTEMPTS and is_in_time and may_repeat(errand.request) and self._budget.spend()
+
+    async def _send_once(self, errand: _Errand, target: Target) -> Response:
+        errand.grant.check(target)
+        addresses = await self._allowed_addresses(errand.grant, target)
+        hop = _hop(errand, target)
+        for address in addresses[:-1]:
+            try:
+                return await self._exchange(replace(hop, address=address), target)
+            except NotConnected:
+                continue
+        return await self._exchange(replace(hop, address=addresses[-1]), target)
+
+    async def _exchange(self, hop: Hop, target: Target) -> Response:
+        # The URL of an answer is the one before signing in: a key in the query stays out of it.
+        return replace(await self._wire.exchange(hop), url=target.url)
+
+    async def _allowed_addresses(self, grant: Grant, target: Target) -> list[str]:
+        """Return the addresses to try, in order. One forbidden address among them forbids the host: it is a trick."""
+        named = target.address
+        known = [str(named)] if named else await self._addresses.find(target.host, target.port)
+        checked = [str(grant.addresses.check(address)) for address in known]
+        return checked[: self._limits.max_addresses]
+
+
+def _checked(request: Request, limits: Limits) -> Request:
+    if not _METHOD.fullmatch(request.method):
+        raise NotAllowed("A connector may not use this HTTP method.")
+    if len(request.body) > limits.max_request_bytes:
+        raise NotAllowed(f"A request may carry {limits.max_request_bytes:,} bytes; this one has {len(request.body):,}.")
+    return replace(request, headers=checked_headers(request.headers))
+
+
+def _hop(errand: _Errand, target: Target) -> Hop:
+    request = replace(errand.request, url=target.url)
+    if errand.is_signed_in:
+        request = errand.grant.sign(request)
+    headers = checked_headers(request.headers)
+    if not any(name.lower() == "user-agent" for name, _ in headers):
+        headers = (_USER_AGENT, *headers)
+    return Hop(request.method, parse_url(request.url), address="", headers=headers, body=request.body)
+
+
+def _redirected(errand: _Errand, origin: Target, response: Response) -> tuple[_Errand, Target]:
+    try:
+        target = redirected_target(origin, response)
+        errand.grant.check(target)
+    except NotAllowed as refusal:
+        raise NotAllowed(f"A redirect was not followed. {refusal.message}") from None
+    is_same_origin = target.origin == origin.origin
+    if not is_same_origin and errand.redactor.text(target.url) != target.url:
+        raise NotAllowed(f"{origin.host_and_port} redirects to {target.origin} with the credentials in the URL.")
+    request = redirected_request(errand.request, response, target, is_same_origin)
+    return replace(errand, request=request, is_signed_in=errand.is_signed_in and is_same_origin), target

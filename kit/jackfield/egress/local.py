@@ -1,0 +1,50 @@
+"""The egress engine for a developer's own machine: the command and live tests send through it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from jackfield.egress.engine import Engine
+from jackfield.egress.grant import Grant
+from jackfield.egress.policy import AddressPolicy
+from jackfield.exchange import Request, Response
+
+#: Whoever types a command may reach what their machine reaches: a service on localhost, in the office, in a lab.
+OWN_NETWORKS = AddressPolicy.allowing(
+    ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"]
+)
+
+
+class LocalTransport:
+    """A Transport over an engine on a thread of its own.
+
+    Use it in a `with` block; every request has `deadline_seconds`. Raises what the engine raises.
+    """
+
+    def __init__(self, grant: Grant, deadline_seconds: float = 30.0) -> None:
+        self._grant = grant
+        self._deadline_seconds = deadline_seconds
+        self._engine = Engine()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="jackfield-egress", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def send(self, request: Request) -> Response:
+        deadline = time.monotonic() + self._deadline_seconds
+        sending = asyncio.run_coroutine_threadsafe(self._engine.send(request, self._grant, deadline), self._loop)
+        return sending.result()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._engine.close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

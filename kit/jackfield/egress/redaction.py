@@ -1,0 +1,124 @@
+"""Takes secrets out of whatever is about to be seen: answers, logs, recordings."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Iterable
+from typing import Any, cast
+from urllib.parse import quote, quote_plus
+
+from jackfield.exchange import Headers, Json, Request, Response
+
+MARK = "[redacted]"
+
+#: A shorter secret is part of too many ordinary words: taking it out would make answers unreadable.
+MIN_SECRET_CHARACTERS = 6
+_MIN_BASE64_CORE = 6
+
+
+class Redactor:
+    """Replaces every spelling of some secrets by `[redacted]`. Make it with `redactor`."""
+
+    def __init__(self, spellings: Iterable[str]) -> None:
+        # Longest first: a spelling may hold another one, and half a secret must not stay behind.
+        self._texts = sorted(spellings, key=len, reverse=True)
+        self._bytes = [text.encode(errors="surrogatepass") for text in self._texts]
+
+    def text(self, text: str) -> str:
+        for spelling in self._texts:
+            if spelling in text:
+                text = text.replace(spelling, MARK)
+        return text
+
+    def content(self, content: bytes) -> bytes:
+        for spelling in self._bytes:
+            if spelling in content:
+                content = content.replace(spelling, MARK.encode())
+        return content
+
+    def json(self, value: Json) -> Json:
+        """Return the JSON value with every text in it redacted, names of fields too."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.json(item) for item in cast("list[Any]", value)]
+        if isinstance(value, dict):
+            return {self.text(str(name)): self.json(item) for name, item in cast("dict[Any, Any]", value).items()}
+        return value
+
+    def headers(self, headers: Headers) -> Headers:
+        return tuple((self.text(name), self.text(value)) for name, value in headers)
+
+    def response(self, response: Response) -> Response:
+        if not self._texts:
+            return response
+        return Response(
+            status=response.status,
+            headers=self.headers(response.headers),
+            body=self.content(response.body),
+            url=self.text(response.url),
+        )
+
+    def request(self, request: Request) -> Request:
+        return Request(
+            method=request.method,
+            url=self.text(request.url),
+            headers=self.headers(request.headers),
+            body=self.content(request.body),
+            timeout_seconds=request.timeout_seconds,
+            is_idempotent=request.is_idempotent,
+        )
+
+
+def redactor(secrets: Iterable[str]) -> Redactor:
+    """Return what takes these secrets out of texts, bytes, JSON, requests and responses.
+
+    It knows a secret as it is, percent-encoded, JSON- and HTML-escaped, in hexadecimal, and in base64, also in the
+    middle of a longer base64 text. Secrets under six characters are left alone.
+    """
+    spellings: set[str] = set()
+    for secret in secrets:
+        if len(secret) >= MIN_SECRET_CHARACTERS:
+            spellings |= _spellings(secret)
+    return Redactor(spellings)
+
+
+def _spellings(secret: str) -> set[str]:
+    content = secret.encode(errors="surrogatepass")
+    every_byte = "".join(f"%{byte:02X}" for byte in content)
+    in_json = json.dumps(secret)[1:-1]
+    spellings = {
+        secret,
+        in_json,
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        in_json.replace("/", "\\/"),
+        html.escape(secret),
+        content.hex(),
+        content.hex().upper(),
+        every_byte,
+        every_byte.lower(),
+    }
+    for encoded in (quote(content, safe=""), quote(content), quote_plus(content)):
+        spellings |= {encoded, _lower_hex(encoded)}
+    return spellings | _base64_spellings(content)
+
+
+def _lower_hex(encoded: str) -> str:
+    first, *rest = encoded.split("%")
+    return "%".join([first, *(part[:2].lower() + part[2:] for part in rest)])
+
+
+def _base64_spellings(content: bytes) -> set[str]:
+    """Return the secret in base64 wherever it starts in the encoded text: its middle is one of three texts."""
+    spellings: set[str] = set()
+    for offset in range(3):
+        encoded = base64.b64encode(bytes(offset) + content).decode()
+        # The first characters also depend on what stands before the secret, the last ones on what follows it.
+        start = (0, 2, 3)[offset]
+        end = (offset + len(content)) * 8 // 6
+        core = encoded[start:end]
+        if len(core) >= _MIN_BASE64_CORE:
+            spellings |= {core, core.replace("+", "-").replace("/", "_")}
+    return spellings
