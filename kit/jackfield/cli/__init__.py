@@ -1,0 +1,50 @@
+"""The command `jackfield`: one module per noun, imported when its noun is typed."""
+
+from __future__ import annotations
+
+import click
+
+from jackfield.cli.lazy import HubCommand, LazyGroup
+from jackfield.cli.mistakes import exit_codes
+
+COMMANDS = {
+    "connector": "jackfield.cli.connector:connector",
+    "deployment": "jackfield.cli.deployment:deployment",
+    "connectors": "jackfield.cli.connectors:connectors",
+    "login": "jackfield.cli.login:login",
+    "logout": "jackfield.cli.login:logout",
+    "profiles": "jackfield.cli.login:profiles",
+    "doctor": "jackfield.cli.doctor:doctor",
+    "version": "jackfield.cli.version:version",
+    "autocomplete": "jackfield.cli.autocomplete:autocomplete",
+}
+
+
+class Jackfield(LazyGroup):
+    """The group at the top: here, and only here, what went wrong becomes a text and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        with exit_codes(ctx):
+            return super().invoke(ctx)
+
+
+@click.group(
+    "jackfield",
+    cls=Jackfield,
+    lazy=COMMANDS,
+    from_hub={
+        "serve": HubCommand("serve", "Run a hub on this machine."),
+        "doctor": HubCommand("doctor", "Look for what is wrong, and say how to mend it.", COMMANDS["doctor"]),
+    },
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+def command() -> None:
+    """Write connectors, test them, deploy them to a hub, call them.
+
+    Data goes to stdout, everything else to stderr. Exit codes: 0 success, 1 failure, 2 wrong usage, 130 stopped.
+    """
+
+
+def main() -> None:
+    """Run the command with the arguments of this process, and exit."""
+    command.main(prog_name="jackfield")

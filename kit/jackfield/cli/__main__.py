@@ -1,0 +1,5 @@
+"""`python -m jackfield.cli` is `jackfield`."""
+
+from jackfield.cli import main
+
+main()

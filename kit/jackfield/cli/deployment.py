@@ -1,0 +1,151 @@
+"""`jackfield deployment …`: bring a connector to a hub, and see how it is doing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import click
+from rich_click import RichGroup
+
+from jackfield.cli.mistakes import FAILURE, CommandFailed
+from jackfield.cli.options import as_json_option, profile_option
+from jackfield.cli.profiles import chosen_login, open_hub
+from jackfield.cli.terminal import print_json, say, working
+from jackfield.exchange import JsonObject
+from jackfield.hub_client import HubClient, HubUnreachable
+
+DEPLOYING, DEPLOYED = "Deploying", "Deployed"
+LATEST = "latest"
+
+
+@click.group(cls=RichGroup)
+def deployment() -> None:
+    """Bring a connector to a hub, and see how it is doing."""
+
+
+@deployment.command()
+@click.option("--wait", is_flag=True, help="Wait until it is deployed or has failed.")
+@click.option("--wait-seconds", default=600, show_default=True, help="How long --wait waits at most, in seconds.")
+@click.option("--skip-tests", is_flag=True, help="Do not run the connector's tests first.")
+@profile_option
+@as_json_option
+@click.pass_context
+def create(
+    ctx: click.Context, *, wait: bool, wait_seconds: int, skip_tests: bool, profile: str | None, as_json: bool
+) -> None:
+    """Test and build the connector of this folder, and hand it to the hub."""
+    from jackfield.cli import environment, workbench
+
+    project = workbench.here()
+    environment.use_own_environment(ctx, project.folder)
+    chosen_login(profile)  # nobody wants to learn after a minute of tests that they are not logged in
+    if not skip_tests:
+        workbench.check_tests(project.folder)
+    say("Connector Build Started")
+    _, archive = workbench.build(project)
+    say("Connector Build Finished", fg="green")
+    name, version = project.metadata.name, project.metadata.version
+    with open_hub(profile) as hub:
+        with working("Starting Connector Deployment"):
+            state = hub.deploy(name, version, archive)
+        _say_accepted(state)
+        if wait:
+            state = _wait(hub, state, wait_seconds)
+    _finish(ctx, state, is_final=wait, as_json=as_json)
+
+
+@deployment.command()
+@click.argument("name", required=False)
+@click.argument("version", required=False)
+@click.argument("deployment_id", metavar=f"[ID|{LATEST}]", required=False, default=LATEST)
+@profile_option
+@as_json_option
+@click.pass_context
+def get(
+    ctx: click.Context, name: str | None, version: str | None, deployment_id: str, profile: str | None, *, as_json: bool
+) -> None:
+    """Show how a deployment is doing. NAME and VERSION are those of this folder if you leave them out."""
+    if name is None or version is None:
+        name, version = _of_this_folder(name)
+    with open_hub(profile) as hub, working("Checking the connector deployment status"):
+        state = hub.deployment(name, version, deployment_id)
+    _finish(ctx, state, is_final=False, as_json=as_json)
+
+
+def _of_this_folder(name: str | None) -> tuple[str, str]:
+    from jackfield.cli import workbench
+
+    if name is not None:
+        return name, "1.0"
+    metadata = workbench.here().metadata
+    return metadata.name, metadata.version
+
+
+def _say_accepted(state: JsonObject) -> None:
+    if state.get("repeatDeployment"):
+        say(f"{_what(state)} is being deployed already; this is about that deployment.", fg="yellow")
+        return
+    say("Connector Deploy Request Sent", fg="green")
+
+
+def _wait(hub: HubClient, state: JsonObject, seconds: int) -> JsonObject:
+    """Ask until the deployment is over. Raises CommandFailed when that takes too long."""
+    started = time.monotonic()
+    with working(f"Deploying {_what(state)}") as show:
+        for pause in _pauses():
+            if state.get("deploymentStatus") != DEPLOYING:
+                return state
+            if time.monotonic() - started > seconds:
+                break
+            time.sleep(pause)
+            show(f"Deploying {_what(state)}{_stage(state)}")
+            state = _ask_again(hub, state)
+    raise CommandFailed(f"it is still being deployed after {seconds} seconds", _look_later(state))
+
+
+def _ask_again(hub: HubClient, state: JsonObject) -> JsonObject:
+    try:
+        return hub.deployment(state["connectorName"], state["connectorVersion"], state["id"])
+    except HubUnreachable:
+        return state  # a hub that restarts goes on with its deployments; the time limit is ours
+
+
+def _pauses() -> Iterator[float]:
+    """Give seconds to wait: short at first, then every two."""
+    pause = 0.1
+    while True:
+        yield pause
+        pause = min(pause * 1.5, 2.0)
+
+
+def _finish(ctx: click.Context, state: JsonObject, *, is_final: bool, as_json: bool) -> None:
+    if as_json:
+        print_json(state)
+    status = state.get("deploymentStatus")
+    if status == DEPLOYED:
+        say(f"Connector Deployed Successfully! {_what(state)} answers calls.", fg="green")
+        say(f"Next: jackfield connectors operations {_what(state)}")
+    elif status == DEPLOYING and not is_final:
+        say(f"{_what(state)} is being deployed. Deployment ID: {state.get('id')}{_stage(state)}")
+        say(f"Next: {_look_later(state)}")
+    else:
+        say(f"Connector Deploy Failed: {_why(state)}", fg="red")
+        ctx.exit(FAILURE)
+
+
+def _what(state: JsonObject) -> str:
+    return f"{state.get('connectorName')} {state.get('connectorVersion')}"
+
+
+def _stage(state: JsonObject) -> str:
+    return f" ({state['stage']})" if state.get("stage") else ""
+
+
+def _why(state: JsonObject) -> str:
+    step = f"{state['failedStep']}: " if state.get("failedStep") else ""
+    return step + str(state.get("reason") or "the hub does not say why; ask whoever runs it")
+
+
+def _look_later(state: JsonObject) -> str:
+    return f"jackfield deployment get {_what(state)} {state.get('id')}"

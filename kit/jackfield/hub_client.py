@@ -1,0 +1,159 @@
+"""A small client for a hub's public API, on the standard library alone.
+
+HubProblem
+├── HubUnreachable   nothing answered
+├── HubRefused       an answer that means no: `status`, and the hub's own words
+└── NotAHub          an answer nobody can read: wrong address, or something in between
+"""
+
+from __future__ import annotations
+
+import base64
+from http.client import HTTPException, HTTPResponse
+from importlib.metadata import version
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+import orjson
+
+from jackfield.exchange import JsonObject
+
+CALL_SECONDS = 120.0  # longer than the hub lets any call run
+UPLOAD_SECONDS = 300.0  # an archive over a slow line
+
+
+class HubProblem(Exception):
+    """The hub did not do what it was asked; the message says why, in words for people."""
+
+
+class HubUnreachable(HubProblem):
+    """Nothing answered at that address."""
+
+
+class HubRefused(HubProblem):
+    """The hub answered, and said no. `status` is the HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotAHub(HubProblem):
+    """Something answered, but not the way a hub does."""
+
+
+class HubAddress(ValueError):
+    """The text is not the address of a hub; the message says what one looks like."""
+
+
+def check_address(url: str) -> str:
+    """Return the address without a slash at its end. Raises HubAddress."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise HubAddress("the address of a hub looks like https://hub.example.com")
+    if "@" in parts.netloc:
+        raise HubAddress("the address of a hub holds no user name or password; the token is asked for apart")
+    return url.strip().rstrip("/")
+
+
+class _StayHere(HTTPRedirectHandler):
+    """Follows nothing: a token must not travel to another address."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+class HubClient:
+    """One hub, and the token to speak to it with."""
+
+    def __init__(self, url: str, token: str, timeout_seconds: float = 30.0) -> None:
+        self.url = url
+        self.token = token
+        self.timeout_seconds = timeout_seconds
+        self._opener = build_opener(_StayHere)
+
+    def me(self) -> JsonObject:
+        """Return who the token belongs to."""
+        return self._send("GET", "/v1/me")
+
+    def list_connectors(self) -> list[JsonObject]:
+        """Return every connector version the token may see: `[{"name": "acme", "version": "1.0", …}]`."""
+        return self._send("GET", "/core/v1/connectors").get("elements", [])
+
+    def list_operations(self, name: str, version: str) -> list[JsonObject]:
+        return self._send("GET", f"{_connector(name, version)}/operations").get("elements", [])
+
+    def call(self, name: str, version: str, body: JsonObject) -> JsonObject:
+        """Run an operation and return the outcome: `{"outcome": "success", "output": {…}}`.
+
+        `body` is `{"operation": …, "input": {…}}`, with `authId` and `returnOutputSchema` if wanted.
+        """
+        return self._send("POST", f"{_connector(name, version)}/call", body, CALL_SECONDS)
+
+    def deploy(self, name: str, version: str, archive: bytes) -> JsonObject:
+        """Hand in a connector. Returns `{"id": …, "deploymentStatus": "Deploying", …}`."""
+        body = {"connectorSourceCode": base64.b64encode(archive).decode()}
+        return self._send("POST", f"{_deployments(name, version)}/deploy-connector-from-source", body, UPLOAD_SECONDS)
+
+    def deployment(self, name: str, version: str, deployment_id: str) -> JsonObject:
+        """Return how a deployment is doing. The id may be `latest`."""
+        return self._send("GET", f"{_deployments(name, version)}/{quote(deployment_id, safe='')}")
+
+    def _send(
+        self, method: str, path: str, body: JsonObject | None = None, timeout_seconds: float | None = None
+    ) -> JsonObject:
+        content = None if body is None else orjson.dumps(body)
+        request = Request(self.url + path, data=content, headers=self._headers(content), method=method)  # noqa: S310
+        try:
+            with self._opener.open(request, timeout=timeout_seconds or self.timeout_seconds) as answer:
+                return self._read(answer)
+        except HTTPError as refusal:
+            with refusal:
+                raise self._refused(refusal) from None
+        except (OSError, HTTPException) as problem:
+            raise HubUnreachable(f"no hub answers at {self.url} ({_reason(problem)})") from None
+
+    def _headers(self, content: bytes | None) -> dict[str, str]:
+        headers = {"Accept": "application/json", "User-Agent": f"jackfield/{version('jackfield')}"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        return headers
+
+    def _read(self, answer: HTTPResponse) -> JsonObject:
+        value = _object(answer.read())
+        if value is None:
+            raise NotAHub(f"what answers at {self.url} is not a hub: it did not send a JSON object")
+        return value
+
+    def _refused(self, refusal: HTTPError) -> HubProblem:
+        if 300 <= refusal.code < 400:
+            return NotAHub(f"{self.url} sends us on to another address, and a token must not travel along")
+        message = (_object(refusal.read()) or {}).get("message")
+        if not isinstance(message, str):
+            return NotAHub(f"{self.url} answered {refusal.code}, and not the way a hub does")
+        return HubRefused(refusal.code, message)
+
+
+def _connector(name: str, version: str) -> str:
+    return f"/core/v1/connectors/{quote(name, safe='')}/versions/{quote(version, safe='')}"
+
+
+def _deployments(name: str, version: str) -> str:
+    return f"/cdk/v1/deployments/connectors/{quote(name, safe='')}/versions/{quote(version, safe='')}"
+
+
+def _object(content: bytes) -> JsonObject | None:
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType]
+
+
+def _reason(problem: Exception) -> str:
+    cause = problem.reason if isinstance(problem, URLError) else problem
+    return str(getattr(cause, "strerror", None) or cause or type(cause).__name__)
