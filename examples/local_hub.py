@@ -15,8 +15,9 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from examples.kinto_server import Kinto, stop
 from jackfield.project import Project, pack
+
+from examples.kinto_server import Kinto, stop
 
 START_SECONDS = 60
 DEPLOY_SECONDS = 120

@@ -13,9 +13,10 @@ from pathlib import Path
 from secrets import token_urlsafe
 from urllib.error import HTTPError
 
+from jackfield.project import find_project
+
 from examples.kinto_server import Kinto, KintoDidNotStart, running_kinto
 from examples.local_hub import CannotGoOn, Hub, running_hub
-from jackfield.project import find_project
 
 HERE = Path(__file__).resolve().parent
 
@@ -80,14 +81,14 @@ def show_a_call(hub: Hub, auth_id: str) -> None:
 def show_what_next(data: Path, hub: Hub, kinto: Kinto, auth_id: str) -> None:
     """Print commands that work as they stand, and write the file that README and tutorial read."""
     headers = (data / "authorization").absolute()
-    write_privately(headers, f"Authorization: Bearer {hub.master_token}\n")
+    write_privately(headers, f"Authorization: Bearer {hub.api_token}\n")
     variables = {
         "JACKFIELD_API_URL": hub.url,
-        "JACKFIELD_API_TOKEN": hub.master_token,
+        "JACKFIELD_API_TOKEN": hub.api_token,
         "KINTO_URL": kinto.url,
         "KINTO_USERNAME": kinto.username,
         "KINTO_PASSWORD": kinto.password,
-        "CUSTOMERS_AUTH": auth_id,
+        "KINTO_AUTH": auth_id,
     }
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     write_privately(data / "environment", "".join(lines))

@@ -10,13 +10,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
 from jackfield import errors as operation_errors
 from jackfield.errors import OperationError
 from jackfield_hub import errors as refusals
 from jackfield_hub.errors import Refused
 from jackfield_hub.settings import PREFIX, Settings
+
+Base = TypeVar("Base")
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by `make docs` from the code. Do not edit. -->"
@@ -71,7 +74,7 @@ def settings_page() -> str:
     )
 
 
-def subclasses(base: type, module: Any) -> Iterator[Any]:
+def subclasses(base: type[Base], module: ModuleType) -> Iterator[type[Base]]:
     """Yield the classes of a module below `base`, in the order they are written."""
     for value in vars(module).values():
         if inspect.isclass(value) and issubclass(value, base) and value is not base:
