@@ -11,23 +11,26 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from jackfield import errors as operation_errors
 from jackfield.errors import OperationError
 from jackfield_hub import errors as refusals
+from jackfield_hub.app import Api
 from jackfield_hub.errors import Refused
+from jackfield_hub.hub import Hub
 from jackfield_hub.settings import PREFIX, Settings
 
 Base = TypeVar("Base")
 
 HERE = Path(__file__).parent
+API_HEAD = ["method", "path", "what it does", "statuses"]
 NOTE = "<!-- Written by `make docs` from the code. Do not edit. -->"
 
 
 def pages() -> dict[str, str]:
     """Return the text of every generated page by its file name."""
-    return {"errors.md": errors_page(), "settings.md": settings_page()}
+    return {"errors.md": errors_page(), "settings.md": settings_page(), "http-api.md": http_api_page()}
 
 
 def errors_page() -> str:
@@ -71,6 +74,25 @@ def settings_page() -> str:
         "Each is an environment variable. A value that is not understood stops the start, with a message that names "
         "the variable. `jackfield serve --help` shows the few that are options too.",
         table(["variable", "default", "meaning"], rows),
+    )
+
+
+def http_api_page() -> str:
+    described = Api(cast("Hub", None)).openapi()  # to be described, the API needs no running hub behind it
+    rooms: dict[str, list[list[str]]] = {}
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            room = operation.get("tags", ["Other"])[0]
+            meaning = operation.get("description", "").split("\n\n")[0].replace("\n", " ")
+            rooms.setdefault(room, []).append(
+                [f"`{method.upper()}`", f"`{path}`", meaning, ", ".join(sorted(operation["responses"]))]
+            )
+    sections = [part for room in sorted(rooms) for part in (f"## {room}", table(API_HEAD, rooms[room]))]
+    return page(
+        "The HTTP API of the hub",
+        "A running hub describes all of it, with every field, at `/docs` and `/openapi.json`. Tokens go into "
+        "`Authorization: Bearer …`. Bodies are JSON, whatever their Content-Type says.",
+        *sections,
     )
 
 

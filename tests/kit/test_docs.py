@@ -1,0 +1,49 @@
+"""The documentation keeps up with the code: pages are current, links lead somewhere, decisions are numbered."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.reference.write import pages
+from jackfield import __all__ as kit_names
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    page for page in (*REPOSITORY.glob("*.md"), *REPOSITORY.glob("*/README.md"), *(REPOSITORY / "docs").rglob("*.md"))
+)
+LINK = re.compile(r"\]\(([^)#]+)")
+IMPORT = re.compile(r"^from jackfield import (.+)$", re.M)
+
+
+@pytest.mark.parametrize("name", sorted(pages()))
+def test_a_generated_page_is_what_make_docs_would_write(name: str):
+    written = (REPOSITORY / "docs" / "reference" / name).read_text(encoding="utf-8")
+
+    assert written == pages()[name], "the code has changed: run `make docs`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_link_leads_somewhere(page: Path):
+    links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not link.startswith("https://")]
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_what_a_page_imports_from_the_kit_is_there(page: Path):
+    imported = {name.strip() for line in IMPORT.findall(page.read_text(encoding="utf-8")) for name in line.split(",")}
+
+    assert imported <= set(kit_names)
+
+
+def test_decisions_are_numbered_without_a_gap():
+    numbers = [int(page.name[:4]) for page in sorted((REPOSITORY / "docs" / "decisions").glob("*.md"))]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_decision_says_why_and_what_else_was_possible():
+    for page in (REPOSITORY / "docs" / "decisions").glob("*.md"):
+        headings = re.findall(r"^## (.+)$", page.read_text(encoding="utf-8"), re.M)
+        assert headings == ["Context", "Decision", "Consequences", "Alternatives"], page.name
