@@ -1,1 +1,1 @@
-"""Acme: the products of a shop."""
+"""A connector to Acme."""

@@ -1,1 +1,1 @@
-"""Customers: a small customer database on a Kinto server."""
+"""A connector to customers that are kept in Kinto."""
