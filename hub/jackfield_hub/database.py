@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import CursorResult, Executable, RowMapping, Table, event
+from sqlalchemy import CursorResult, Executable, RowMapping, Table, event, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from jackfield_hub.errors import Unavailable
+from jackfield_hub.logs import describe, log
 from jackfield_hub.migrations import upgrade
 
 BUSY_TIMEOUT_MILLISECONDS = 10_000
@@ -24,6 +26,10 @@ _SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
 )
+
+
+class DatabaseAway(Unavailable):
+    """The database cannot be reached or cannot write: the disk is full, the server restarts."""
 
 
 class Transaction:
@@ -79,7 +85,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Transaction]:
         """One unit of work that may write; it commits when the block ends. Never wait for a stranger inside."""
-        async with self._turn_to_write(), self._engine.begin() as connection:
+        async with self._turn_to_write(), _saying_when_it_is_away(), self._engine.begin() as connection:
             tx = Transaction(connection)
             yield tx
         for callback in tx.after_commit:
@@ -88,10 +94,15 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Transaction]:
         """One consistent look that writes nothing, and waits for nobody who does."""
-        async with self._engine.connect() as connection:
+        async with _saying_when_it_is_away(), self._engine.connect() as connection:
             if self.is_sqlite:
                 await connection.execution_options(is_reading=True)
             yield Transaction(connection)
+
+    async def ping(self) -> None:
+        """Return when the database answers. Raises DatabaseAway."""
+        async with self.reading() as tx:
+            await tx.execute(select(1))
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -112,9 +123,13 @@ class Database:
                 self._writer = None
 
 
-def sqlite_url(path: Path) -> str:
-    """Return the URL of a SQLite file."""
-    return f"sqlite:///{path}"
+@asynccontextmanager
+async def _saying_when_it_is_away() -> AsyncGenerator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as failure:
+        log.error("database_away", **describe(failure))
+        raise DatabaseAway("The database does not answer; try again in a moment") from failure
 
 
 def _postgres_engine(url: str) -> AsyncEngine:

@@ -5,7 +5,7 @@ Every answer that is not a 2xx is JSON with a text `message`, and a `code` a pro
     Refused
     ├── InvalidInput 400    ├── Unauthorized 401   ├── Forbidden 403   ├── NotFound 404
     ├── WrongMethod 405     ├── Conflict 409       ├── TooLarge 413    ├── RateLimited 429
-    └── Unavailable 503
+    ├── HeadTooLarge 431   ├── Broken 500         └── Unavailable 503
 
 A call that was run and failed is not one of these: it is a result (jackfield.errors).
 """
@@ -96,6 +96,23 @@ class RateLimited(Refused):
 
     status = 429
     code = "rate_limited"
+
+
+class HeadTooLarge(Refused):
+    """The headers or the query hold more bytes than this hub reads."""
+
+    status = 431
+    code = "head_too_large"
+
+
+class Broken(Refused):
+    """We failed. What happened is in the log, under the request id; the answer says no more than that."""
+
+    status = 500
+    code = "internal_error"
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"Something went wrong on our side; the log of the hub says more about request {request_id}")
 
 
 class Unavailable(Refused):

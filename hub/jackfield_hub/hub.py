@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+from jackfield.egress.engine import Engine
 from jackfield_hub.auths.shapes import SealedAuth
 from jackfield_hub.auths.vault import Vault
 from jackfield_hub.calls.ledger import Ledger
 from jackfield_hub.catalog.shapes import ConnectorVersion, Listing
+from jackfield_hub.data_folder import own
 from jackfield_hub.database import Database
+from jackfield_hub.deployments.bundles import Bundles
 from jackfield_hub.identity.known_tokens import KnownTokens
 from jackfield_hub.jobs.service import Jobs
 from jackfield_hub.known import Known
+from jackfield_hub.sandbox.link import Limits
+from jackfield_hub.sandbox.pool import Pool
 from jackfield_hub.settings import Settings
 
 Clock = Callable[[], float]  # seconds since 1970, UTC
@@ -30,6 +35,9 @@ class Hub:
     clock: Clock
     vault: Vault
     ledger: Ledger
+    bundles: Bundles
+    egress: Engine
+    workers: Pool
     known_tokens: KnownTokens = field(default_factory=KnownTokens)
     known_connectors: Known[ConnectorVersion] = field(default_factory=lambda: Known(2_000))
     known_lists: Known[Listing] = field(default_factory=lambda: Known(2_000))
@@ -40,19 +48,30 @@ class Hub:
 @asynccontextmanager
 async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerator[Hub]:
     """Give a running hub with its tables in place; when the block ends, stop its parts in the opposite order."""
-    vault = Vault.open(settings.data_dir / "keys" / "master.key")
-    database = Database(settings.database_url)
-    ledger = Ledger.open(settings.data_dir / "usage.db")
-    try:
+    async with AsyncExitStack() as closing:
+        closing.enter_context(own(settings.data_dir))
+        database = Database(settings.database_url)
+        closing.push_async_callback(database.close)
+        vault = Vault.open(settings.data_dir / "keys" / "master.key")
         await database.migrate()
+        ledger = Ledger.open(settings.data_dir / "usage.db")
+        closing.push_async_callback(ledger.close)
+        egress = Engine()
+        closing.push_async_callback(egress.close)
+        workers = Pool(Limits(result_bytes=settings.max_result_bytes, drain_seconds=settings.drain_seconds))
+        closing.push_async_callback(workers.stop)
+        await workers.start()
+        jobs = Jobs(database, clock)
+        closing.push_async_callback(jobs.stop)
+        jobs.start()
         yield Hub(
             settings=settings,
             database=database,
-            jobs=Jobs(database, clock),
+            jobs=jobs,
             clock=clock,
             vault=vault,
             ledger=ledger,
+            bundles=Bundles(settings.data_dir / "bundles"),
+            egress=egress,
+            workers=workers,
         )
-    finally:
-        await ledger.close()
-        await database.close()

@@ -1,4 +1,4 @@
-"""What routes are given, and what every request gets: who called, the hub, a request id."""
+"""What routes are given: the hub, who called, and the body, read with a limit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from jackfield_hub.errors import TooLarge
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import service as identity
 from jackfield_hub.identity.shapes import Caller
@@ -19,8 +20,27 @@ CurrentHub = Annotated[Hub, Depends(_current_hub)]
 
 
 async def _current_caller(request: Request, hub: CurrentHub) -> Caller:
-    return await identity.identify(hub, request.headers.get("authorization"))
+    caller = await identity.identify(hub, request.headers.get("authorization"))
+    request.state.organization_id = caller.organization_id
+    return caller
 
 
 CurrentCaller = Annotated[Caller, Depends(_current_caller)]
 """Who sent the request. Without a good token the route is not entered: 401."""
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Return the whole body. Raises TooLarge as soon as it is clear that there are more than `max_bytes`."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise _too_large(max_bytes)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise _too_large(max_bytes)
+    return bytes(body)
+
+
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {max_bytes} bytes, the most this hub takes here")

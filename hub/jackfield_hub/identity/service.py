@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from argon2 import PasswordHasher
 
@@ -19,12 +20,22 @@ USER_TOKEN_SECONDS = 2 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
+class NewOwner:
+    """The member who will own an organization. The password is kept only as a hash."""
+
+    name: str
+    email: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class NewOrganization:
-    """An organization just made, with its owner and the master token nobody can read again."""
+    """An organization just made, with the tokens nobody can read again."""
 
     id: str
     owner_id: str
     master_token: NewToken
+    api_token: NewToken
 
 
 async def identify(hub: Hub, authorization: str | None) -> Caller:
@@ -53,47 +64,43 @@ async def _look_up(hub: Hub, text: str, digest: bytes) -> Caller:
 
 
 async def create_organization(
-    hub: Hub, name: str, owner_email: str, owner_password: str, owner_name: str = "Owner"
+    hub: Hub, name: str, owner: NewOwner, keep: Callable[[NewOrganization], None] = lambda new: None
 ) -> NewOrganization:
-    """Make an organization with an owner, who signs in with this password, and a master token."""
-    password_hash = await asyncio.to_thread(PasswordHasher().hash, owner_password)
-    organization = NewOrganization(_new_id(), _new_id(), make_token(CallerKind.MASTER))
+    """Make an organization with an owner, a master token and an API token.
+
+    `keep` is called before the organization exists for others; when it fails, so does everything.
+    """
+    password_hash = await asyncio.to_thread(PasswordHasher().hash, owner.password)
+    new = NewOrganization(_new_id(), _new_id(), make_token(CallerKind.MASTER), make_token(CallerKind.API))
     now = hub.clock()
     async with hub.database.transaction() as tx:
-        await store.insert_organization(tx, id=organization.id, name=name, created_at=now)
+        await store.insert_organization(tx, id=new.id, name=name, created_at=now)
         await store.insert_user(
             tx,
-            id=organization.owner_id,
-            organization_id=organization.id,
+            id=new.owner_id,
+            organization_id=new.id,
             kind=UserKind.MEMBER,
             role=Role.OWNER,
-            name=owner_name,
-            email=owner_email,
+            name=owner.name,
+            email=owner.email,
             password_hash=password_hash,
             created_at=now,
         )
-        await _store_token(
-            tx, organization.master_token, organization_id=organization.id, user_id=None, name="Master token", now=now
+        await _store_token(tx, new.master_token, organization_id=new.id, user_id=None, name="Master token", now=now)
+        await _store_api_user(
+            tx, new.api_token, organization_id=new.id, name="API token", role=Role.CONTRIBUTOR, now=now
         )
-    return organization
+        await asyncio.to_thread(keep, new)
+    return new
 
 
 async def create_api_token(
     hub: Hub, organization_id: str, name: str, role: Role = Role.CONTRIBUTOR, expires_at: float | None = None
 ) -> NewToken:
     """Make a program user with this name and role, and a token it acts with (until `expires_at`, if that is said)."""
-    token, user_id, now = make_token(CallerKind.API, expires_at), _new_id(), hub.clock()
+    token = make_token(CallerKind.API, expires_at)
     async with hub.database.transaction() as tx:
-        await store.insert_user(
-            tx,
-            id=user_id,
-            organization_id=organization_id,
-            kind=UserKind.API,
-            role=role,
-            name=name,
-            created_at=now,
-        )
-        await _store_token(tx, token, organization_id=organization_id, user_id=user_id, name=name, now=now)
+        await _store_api_user(tx, token, organization_id=organization_id, name=name, role=role, now=hub.clock())
     return token
 
 
@@ -166,6 +173,16 @@ async def is_empty(hub: Hub) -> bool:
     """Tell whether this hub has no organization yet."""
     async with hub.database.reading() as tx:
         return not await store.has_organizations(tx)
+
+
+async def _store_api_user(
+    tx: Transaction, token: NewToken, *, organization_id: str, name: str, role: Role, now: float
+) -> None:
+    user_id = _new_id()
+    await store.insert_user(
+        tx, id=user_id, organization_id=organization_id, kind=UserKind.API, role=role, name=name, created_at=now
+    )
+    await _store_token(tx, token, organization_id=organization_id, user_id=user_id, name=name, now=now)
 
 
 async def _store_token(

@@ -17,7 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from jackfield.exchange import JsonObject
-
 from jackfield_hub.database import Database, Transaction
 from jackfield_hub.jobs import store
 from jackfield_hub.logs import describe, log

@@ -1,0 +1,93 @@
+"""The hub as one ASGI application.
+
+socket ─▶ FrontDoor (request id, log) ─▶ the call path ─ everything else ─▶ FastAPI: one router a room
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from jackfield_hub import docs_page, health
+from jackfield_hub.auths import routes as auths
+from jackfield_hub.calls import routes as calls
+from jackfield_hub.calls.call_path import CallPath
+from jackfield_hub.calls.openapi import describe_call_path
+from jackfield_hub.catalog import routes as catalog
+from jackfield_hub.errors import Broken, InvalidInput, NotFound, Refused, WrongMethod
+from jackfield_hub.front_door import App, FrontDoor
+from jackfield_hub.hub import Hub
+from jackfield_hub.identity import routes as identity
+from jackfield_hub.openapi import describe_api
+from jackfield_hub.services import routes as services
+
+ROUTERS = (
+    catalog.router,
+    services.router,
+    auths.router,
+    calls.router,
+    identity.router,
+    health.router,
+    docs_page.router,
+)
+
+
+class Api(FastAPI):
+    """All routes but the call path, which is described with them all the same."""
+
+    def __init__(self, hub: Hub) -> None:
+        # A redirect to the path with a slash would be an answer without a message: such a path is simply unknown.
+        super().__init__(version=version("jackfield-hub"), docs_url=None, redoc_url=None, redirect_slashes=False)
+        self.state.hub = hub
+        for router in ROUTERS:
+            self.include_router(router)
+        self.add_exception_handler(Refused, _refuse)
+        self.add_exception_handler(RequestValidationError, _refuse_invalid)
+        self.add_exception_handler(HTTPException, _refuse_unserved)
+        self.add_exception_handler(Exception, _apologise)
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = describe_api(self.version, self.routes, describe_call_path())
+        return self.openapi_schema
+
+
+def create_app(hub: Hub) -> App:
+    """Return the application that serves this hub."""
+    return FrontDoor(CallPath(hub, Api(hub)))
+
+
+def _answer(refusal: Refused) -> Response:
+    return Response(refusal.to_bytes(), refusal.status, refusal.headers, media_type="application/json")
+
+
+async def _refuse(_request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refused)
+    return _answer(refusal)
+
+
+async def _refuse_invalid(_request: Request, mistake: Exception) -> Response:
+    """Say what is wrong with path, query or body, without repeating it: `Invalid value for: body (… at 'name')`."""
+    assert isinstance(mistake, RequestValidationError)
+    first = mistake.errors()[0]
+    place, *path = [str(part) for part in first["loc"]]
+    where = f" at '{'.'.join(path)}'" if path else ""
+    return _answer(InvalidInput(f"Invalid value for: {place} ({first['msg']}{where})"))
+
+
+async def _refuse_unserved(request: Request, mistake: Exception) -> Response:
+    assert isinstance(mistake, HTTPException)
+    if mistake.status_code == NotFound.status:
+        return _answer(NotFound("There is nothing at this address"))
+    if mistake.status_code == WrongMethod.status:
+        return _answer(WrongMethod(f"This address does not take {request.method}", mistake.headers))
+    return _answer(InvalidInput("The request could not be read"))
+
+
+async def _apologise(request: Request, _failure: Exception) -> Response:
+    return _answer(Broken(request.state.request_id))

@@ -1,0 +1,109 @@
+"""What every request passes first and every answer last: its id, its line in the log, and an apology when we fail."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.requests import ClientDisconnect
+
+from jackfield_hub.errors import Broken, Refused, Unavailable
+from jackfield_hub.logs import describe, log
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+REQUEST_ID_HEADER = b"x-request-id"
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
+
+
+def new_request_id() -> str:
+    """Return an id nobody has used, for example `4f1c0a9be2d7735c`."""
+    return secrets.token_hex(8)
+
+
+class FrontDoor:
+    """The outermost ASGI application. In `scope["state"]` it leaves `request_id`; what is inside may leave
+
+    `route` (the address as a template, such as `/v1/me`) and `organization_id` there, for the log.
+    """
+
+    def __init__(self, inside: App) -> None:
+        self._inside = inside
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await _Visit(scope, send).pass_through(self._inside, receive)
+
+
+class _Visit:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope = scope
+        self._send = send
+        self._status = 0  # nothing answered yet
+        self._started_at = time.perf_counter()
+        self._id = _sent_id(scope) or new_request_id()
+        self._state: dict[str, Any] = scope.setdefault("state", {})
+        self._state["request_id"] = self._id
+
+    async def pass_through(self, inside: App, receive: Receive) -> None:
+        try:
+            await inside(self._scope, receive, self._answer)
+        except asyncio.CancelledError:  # the hub stops and has waited long enough
+            await self._apologise(Unavailable("The hub is stopping; whether this was carried out is not known"))
+            raise
+        except ClientDisconnect:
+            pass  # nobody is there to read an answer
+        except Exception as failure:
+            log.error("request_broke", request_id=self._id, **describe(failure))
+            await self._apologise(Broken(self._id))
+        finally:
+            self._write_log()
+
+    async def _answer(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            message = {**message, "headers": [*message.get("headers", ()), (REQUEST_ID_HEADER, self._id.encode())]}
+        await self._send(message)
+
+    async def _apologise(self, refusal: Refused) -> None:
+        if self._status:
+            return  # too late for another answer; the connection is closed in the middle of this one
+        await answer(self._answer, refusal)
+
+    def _write_log(self) -> None:
+        log.info(
+            "request",
+            method=self._scope["method"],
+            route=self._state.get("route") or getattr(self._scope.get("route"), "path", None),
+            status=self._status,
+            ms=round((time.perf_counter() - self._started_at) * 1000, 2),
+            request_id=self._id,
+            organization=self._state.get("organization_id"),
+        )
+
+
+async def answer(send: Send, refusal: Refused) -> None:
+    """Send a refusal as the whole answer."""
+    body = refusal.to_bytes()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _sent_id(scope: Scope) -> str | None:
+    """Return the request id the client chose, if it is one that can be written to a log."""
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID_HEADER and _SANE_ID.fullmatch(value):
+            return value.decode()
+    return None

@@ -1,0 +1,75 @@
+"""A hub that listens on a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from uvicorn import Config, Server
+
+from jackfield_hub.app import create_app
+from jackfield_hub.http_protocol import JackfieldProtocol
+from jackfield_hub.hub import Hub
+
+BACKLOG = 4096
+TICK_SECONDS = 0.5  # how often uvicorn renews its Date header
+
+
+class CannotListen(Exception):
+    """The address or the port is taken, or not ours; the message says which and what to do."""
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Return a socket bound to this address; port 0 means any free one. Raises CannotListen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as reason:
+        raise CannotListen(f"cannot listen on {host} port {port}: {reason.strerror}; try --port or --host") from None
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return where a client on this machine finds the hub, for example `http://127.0.0.1:8080`."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@asynccontextmanager
+async def serving(hub: Hub, listener: socket.socket) -> AsyncGenerator[Server]:
+    """Answer requests until the block ends, then finish what is running (at most `settings.drain_seconds`)."""
+    server = Server(_config(hub))
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup(sockets=[listener])
+    ticking = asyncio.create_task(_tick(server))
+    try:
+        yield server
+    finally:
+        hub.is_draining = True
+        await server.shutdown(sockets=[listener])
+        ticking.cancel()
+
+
+def _config(hub: Hub) -> Config:
+    return Config(
+        create_app(hub),  # pyright: ignore[reportArgumentType] - the same protocol, in uvicorn's own types
+        http=JackfieldProtocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=round(hub.settings.drain_seconds),
+    )
+
+
+async def _tick(server: Server) -> None:
+    ticks = 0
+    while not await server.on_tick(ticks):
+        await asyncio.sleep(TICK_SECONDS)
+        ticks += 10  # uvicorn renews the header at every tenth
