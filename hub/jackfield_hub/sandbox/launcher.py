@@ -1,0 +1,161 @@
+"""The hub's side of the zygote: starts it, gives it orders, hears what becomes of its workers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+import jackfield
+import jackfield_hub
+from jackfield_hub.sandbox import orders
+from jackfield_hub.sandbox.frames import SOCKET_BUFFER_BYTES
+from jackfield_hub.sandbox.zygote import BOOT
+
+START_SECONDS = 30.0
+END_SECONDS = 2.0
+
+
+class ZygoteLost(Exception):
+    """The zygote has died or does not take orders."""
+
+
+class Seat(NamedTuple):
+    """Our ends of a worker's two descriptors."""
+
+    connection: socket.socket
+    stderr: int
+
+
+class Launcher:
+    """One zygote.
+
+    `on_ended(worker, status)` is called when a worker ends, `on_lost()` once when the zygote itself does.
+    """
+
+    def __init__(self, on_ended: Callable[[int, int], None], on_lost: Callable[[], None]) -> None:
+        self._on_ended = on_ended
+        self._on_lost = on_lost
+        self._risen = asyncio.Event()
+        self._lost = asyncio.Event()
+        self.pid: int | None = None
+
+    async def start(self) -> None:
+        """Return when the zygote takes orders. Raises ZygoteLost when it does not rise."""
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._control.setblocking(False)
+            self._process = await asyncio.to_thread(_start_process, theirs)
+        asyncio.get_running_loop().add_reader(self._control, self._listen)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._risen.wait()
+        except TimeoutError:
+            await self.stop()
+            raise ZygoteLost("the zygote did not start") from None
+        if self._lost.is_set():
+            await self.stop()
+            raise ZygoteLost("the zygote ended while it started")
+
+    async def stop(self) -> None:
+        """End the zygote and with it all its workers. Returns when it is gone."""
+        asyncio.get_running_loop().remove_reader(self._control)
+        self._control.close()
+        await asyncio.to_thread(_end_process, self._process)
+
+    def hire(self, order: orders.Hire) -> Seat:
+        """Have a worker forked; return our ends of its socket and its stderr. Raises ZygoteLost."""
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
+        ours.setblocking(False)
+        # Without blocking: a worker that floods its stderr loses the rest instead of waiting for a reader.
+        stderr, their_stderr = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            self._send(order, theirs.fileno(), their_stderr)
+        except ZygoteLost:
+            ours.close()
+            os.close(stderr)
+            raise
+        finally:
+            theirs.close()
+            os.close(their_stderr)
+        return Seat(ours, stderr)
+
+    def kill(self, worker: int) -> None:
+        """End a worker now. `on_ended` is told when it is gone."""
+        try:
+            self._send(orders.Kill(worker))
+        except ZygoteLost:
+            return  # then the worker has died with it
+
+    def _send(self, order: orders.Order, *descriptors: int) -> None:
+        try:
+            socket.send_fds(self._control, [orders.to_bytes(order)], descriptors)
+        except OSError:
+            # Also when it has so many orders waiting that no more fit: then it hangs, and has to go.
+            self._process.kill()
+            raise ZygoteLost("the zygote takes no orders") from None
+
+    def _listen(self) -> None:
+        try:
+            message = self._control.recv(orders.MAX_MESSAGE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            message = b""
+        if not message:
+            self._lose()
+            return
+        news = orders.from_bytes(message)
+        if isinstance(news, orders.Risen):
+            self.pid = news.pid
+            self._risen.set()
+        elif isinstance(news, orders.Ended):
+            self._on_ended(news.worker, news.status)
+
+    def _lose(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._control)
+        self._lost.set()
+        if not self._risen.is_set():
+            self._risen.set()
+        else:
+            self._on_lost()
+
+
+def _start_process(control: socket.socket) -> subprocess.Popen[bytes]:
+    """Start the interpreter with no environment, no site directory and one descriptor of ours."""
+    command = [os.path.realpath(sys.executable), "-I", "-S", "-c", BOOT, str(control.fileno()), *import_paths()]
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and our own words
+        command,
+        env={},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        close_fds=True,
+        pass_fds=(control.fileno(),),
+        start_new_session=True,
+    )
+
+
+def _end_process(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def import_paths() -> list[str]:
+    """Return the folders a worker imports from: where the kit, the hub and their dependencies are."""
+    homes = [str(Path(str(module.__file__)).parent.parent) for module in (jackfield, jackfield_hub, orjson)]
+    return list(dict.fromkeys([*homes, sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]))

@@ -1,0 +1,22 @@
+"""How much a call may use, and how many workers there may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one call, and the workers together, may use."""
+
+    result_bytes: int = 8 * 1024 * 1024
+    log_bytes: int = 256 * 1024
+    requests_per_call: int = 100
+    requests_at_once: int = 32
+    load_seconds: float = 20.0
+    grace_seconds: float = 0.1  # after a call's deadline, for its thread to come back
+    retire_seconds: float = 2.0  # for the other calls of a worker one of whose threads did not
+    idle_seconds: float = 600.0
+    max_workers: int = 64
+    calls_at_once: int = 256  # in one worker
+    drain_seconds: float = 10.0

@@ -1,0 +1,279 @@
+"""The workers of this hub: started when they are needed, kept warm, ended when they misbehave or nobody needs them.
+
+    call ──► key ──► a warm worker, or a new one (one start for all who wait) ──► outcome
+                       └─ too many deaths lately: refused for a while
+
+A key is (organization that calls, connector, bundle): no two organizations ever share a process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jackfield import runner
+from jackfield.errors import ConnectorError, OperationError, TimedOut
+from jackfield.exchange import JsonObject
+from jackfield.manifest import Metadata
+from jackfield_hub.sandbox import frames
+from jackfield_hub.sandbox.circuit import Circuit
+from jackfield_hub.sandbox.failures import LoadFailed, Overloaded, WorkerLost, WorkerOutcome, WorkerPaused, failed
+from jackfield_hub.sandbox.launcher import Launcher, ZygoteLost
+from jackfield_hub.sandbox.limits import Limits
+from jackfield_hub.sandbox.link import SendRequest, WorkerLink
+from jackfield_hub.sandbox.orders import Hire
+
+LONGEST_SWEEP_SECONDS = 15.0
+RESTART_SECONDS = 0.5
+NOT_LOADED = "The connector could not be loaded. Its author finds the reason in its log."
+
+
+class WorkerKey(NamedTuple):
+    """Whose worker it is. `connector` is "name~version", `digest` that of its bundle."""
+
+    organization_id: str
+    connector: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A built connector: a folder with `source/` (connector.json and the package) and `deps/`."""
+
+    folder: Path
+    package: str
+    digest: str
+
+
+class _Hired(NamedTuple):
+    link: WorkerLink
+    key: WorkerKey | None  # None: a one-off, which nobody else may call
+
+
+class Pool:
+    """All workers. `start` before the first call, `stop` at the end; in between it mends itself."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._hired: dict[int, _Hired] = {}
+        self._serving: dict[WorkerKey, WorkerLink] = {}
+        self._circuits: dict[WorkerKey, Circuit] = {}
+        self._numbers = count(1)
+        self._launcher: Launcher | None = None
+        self._is_up = asyncio.Event()
+        self._is_stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def zygote_pid(self) -> int | None:
+        return self._launcher.pid if self._launcher else None
+
+    async def start(self) -> None:
+        """Start the zygote. Raises ZygoteLost when it does not rise."""
+        await self._rise()
+        self._keep(self._sweep())
+
+    async def stop(self) -> None:
+        """Take no more calls, give the open ones a while, then end all workers."""
+        self._is_stopping = True
+        answers = [answer for hired in self._hired.values() for answer in hired.link.awaited()]
+        if answers:
+            await asyncio.wait(answers, timeout=self.limits.drain_seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._launcher is not None:
+            await self._launcher.stop()
+        self._forget_all("The hub is stopping.")
+
+    async def call(
+        self, key: WorkerKey, bundle: Bundle, call: runner.Call, send: SendRequest, deadline: float
+    ) -> WorkerOutcome:
+        """Run one operation in the worker of this key and return how it ended.
+
+        `deadline` is a `time.monotonic()`. Whatever the worker does is an outcome. Raises only Overloaded.
+        """
+        try:
+            link = await self._find(key, bundle, deadline)
+        except LoadFailed as failure:
+            return failed(ConnectorError(NOT_LOADED), failure.reason)
+        except OperationError as error:
+            return failed(error)
+        outcome = await link.call(call, send, deadline)
+        if key in self._circuits and not link.was_bad:
+            self._circuits[key].succeeded()
+        return outcome
+
+    async def describe(self, bundle: Bundle, metadata: Metadata, deadline: float) -> JsonObject:
+        """Return the manifest of a bundle, made by a worker that exists only for that.
+
+        Raises LoadFailed, with what the connector's author has to know, when there is none by the `deadline`.
+        """
+        link = await self._hire(None, bundle, deadline)
+        try:
+            manifest = frames.check_json_object(await _loaded(link, deadline))
+        except TimedOut:
+            raise LoadFailed("The connector took too long to import.") from None
+        except frames.FrameBroken:
+            raise LoadFailed("The connector's manifest is not a JSON object, or nests too deeply.") from None
+        finally:
+            self._end(link)
+        # What the connector's code says about its name is not evidence; connector.json was read outside the worker.
+        return {**manifest, "connector": metadata.to_json()}
+
+    async def _find(self, key: WorkerKey, bundle: Bundle, deadline: float) -> WorkerLink:
+        """Return a loaded worker of this key. Raises LoadFailed, Overloaded, or the error the call ends with."""
+        link = self._serving.get(key)
+        if link is None or not link.is_usable:
+            self._check_circuit(key)
+            link = await self._hire(key, bundle, deadline)
+        if link.open_calls >= self.limits.calls_at_once:
+            raise Overloaded("this connector has too many calls at once")
+        if not link.is_loaded:
+            await _loaded(link, deadline)
+        return link
+
+    def _check_circuit(self, key: WorkerKey) -> None:
+        circuit = self._circuits.get(key)
+        pause = circuit.pause_left() if circuit else 0
+        if pause:
+            raise WorkerPaused(
+                f"The connector's worker ended too often and is paused: call again in {pause:.0f} seconds."
+            )
+
+    # hiring
+
+    async def _hire(self, key: WorkerKey | None, bundle: Bundle, deadline: float) -> WorkerLink:
+        """Return a new worker, which may still be loading; or the one somebody else has just hired."""
+        while True:
+            launcher = await self._up(deadline)
+            link = self._serving.get(key) if key else None
+            if link is not None and link.is_usable:
+                return link
+            self._make_room()
+            with suppress(ZygoteLost):
+                return await self._hire_from(launcher, key, bundle)
+            self._is_up.clear()
+
+    async def _up(self, deadline: float) -> Launcher:
+        """Return the zygote's launcher, waiting for it while it is being restarted."""
+        if self._is_stopping:
+            raise Overloaded("the hub is stopping")
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                await self._is_up.wait()
+        except TimeoutError:
+            raise WorkerLost("No worker could be started in time.") from None
+        assert self._launcher is not None
+        return self._launcher
+
+    async def _hire_from(self, launcher: Launcher, key: WorkerKey | None, bundle: Bundle) -> WorkerLink:
+        number = next(self._numbers)
+        limits = self.limits
+        order = Hire(number, str(bundle.folder), key is None, limits.result_bytes, limits.log_bytes)
+        seat = launcher.hire(order)
+        link = WorkerLink(number, seat, limits, self._end)
+        self._hired[number] = _Hired(link, key)
+        if key is not None:
+            self._serving[key] = link
+        loop = asyncio.get_running_loop()
+        loop.call_later(limits.load_seconds, link.check_loaded)
+        await loop.create_unix_connection(lambda: link, sock=seat.connection)
+        return link
+
+    def _make_room(self) -> None:
+        """End the worker that was used longest ago when there are too many. Raises Overloaded when all are busy."""
+        living = [hired.link for hired in self._hired.values() if hired.link.is_usable]
+        if len(living) < self.limits.max_workers:
+            return
+        idle = [link for link in living if link.is_loaded and not link.open_calls]
+        if not idle:
+            raise Overloaded("all workers are busy")
+        self._end(min(idle, key=lambda link: link.last_used))
+
+    # ending
+
+    def _end(self, link: WorkerLink) -> None:
+        """Give no more calls to this worker, and have its process ended."""
+        hired = self._hired.get(link.number)
+        if hired is None:
+            return
+        link.is_retired = True
+        if hired.key and self._serving.get(hired.key) is link:
+            del self._serving[hired.key]
+        if self._launcher is not None:
+            self._launcher.kill(link.number)
+
+    def _bury(self, number: int, status: int | None) -> None:
+        """A worker's process is gone."""
+        hired = self._hired.pop(number, None)
+        if hired is None:
+            return
+        hired.link.ended(status)
+        if hired.key and self._serving.get(hired.key) is hired.link:
+            del self._serving[hired.key]
+        if hired.key and hired.link.was_bad:
+            self._circuits.setdefault(hired.key, Circuit()).died()
+
+    def _forget_all(self, reason: str) -> None:
+        for hired in list(self._hired.values()):
+            hired.link.fail(WorkerLost(reason))
+            self._bury(hired.link.number, None)
+
+    # the zygote
+
+    async def _rise(self) -> None:
+        launcher = Launcher(self._bury, self._mend)
+        await launcher.start()
+        self._launcher = launcher
+        self._is_up.set()
+
+    def _mend(self) -> None:
+        """The zygote is gone and all workers with it: answer their calls and start another."""
+        self._is_up.clear()
+        self._forget_all("The process that runs connectors was lost and is being restarted.")
+        if not self._is_stopping:
+            self._keep(self._restart())
+
+    async def _restart(self) -> None:
+        if self._launcher is not None:
+            await self._launcher.stop()
+        while True:
+            with suppress(ZygoteLost):
+                await self._rise()
+                return
+            await asyncio.sleep(RESTART_SECONDS)
+
+    async def _sweep(self) -> None:
+        """End workers nobody has used for a while, and forget circuits that have calmed down."""
+        idle_seconds = self.limits.idle_seconds
+        while True:
+            await asyncio.sleep(min(idle_seconds / 4, LONGEST_SWEEP_SECONDS))
+            now = time.monotonic()
+            for link in list(self._serving.values()):
+                if link.is_loaded and not link.open_calls and now - link.last_used > idle_seconds:
+                    self._end(link)
+            self._circuits = {key: circuit for key, circuit in self._circuits.items() if not circuit.is_calm()}
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _loaded(link: WorkerLink, deadline: float) -> bytes:
+    """Return what the worker said when it was ready. Raises LoadFailed, or TimedOut at the deadline."""
+    try:
+        async with asyncio.timeout(deadline - time.monotonic()):
+            return await asyncio.shield(link.loaded)
+    except TimeoutError:
+        raise TimedOut("The connector was still being imported when the time of the call was over.") from None
+
+
+__all__ = ["Bundle", "Limits", "LoadFailed", "Overloaded", "Pool", "SendRequest", "WorkerKey", "WorkerOutcome"]
