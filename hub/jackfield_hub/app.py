@@ -19,6 +19,8 @@ from jackfield_hub.calls import routes as calls
 from jackfield_hub.calls.call_path import CallPath
 from jackfield_hub.calls.openapi import describe_call_path
 from jackfield_hub.catalog import routes as catalog
+from jackfield_hub.deployments import build
+from jackfield_hub.deployments import routes as deployments
 from jackfield_hub.errors import Broken, InvalidInput, NotFound, Refused, WrongMethod
 from jackfield_hub.front_door import App, FrontDoor
 from jackfield_hub.hub import Hub
@@ -30,6 +32,7 @@ ROUTERS = (
     catalog.router,
     services.router,
     auths.router,
+    deployments.router,
     calls.router,
     identity.router,
     health.router,
@@ -58,7 +61,8 @@ class Api(FastAPI):
 
 
 def create_app(hub: Hub) -> App:
-    """Return the application that serves this hub."""
+    """Return the application that serves this hub, and begin to build what is deployed."""
+    build.register(hub)
     return FrontDoor(CallPath(hub, Api(hub)))
 
 

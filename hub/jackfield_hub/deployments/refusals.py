@@ -1,7 +1,6 @@
 """Why a request to deploy is refused. Each class is one documented 400; its message says what to do.
 
 Refused
-├── BadBody                 not JSON, or no text in "connectorSourceCode"
 ├── PathDiffers             connector.json says another name or version than the path
 └── BadArchive
     ├── NotBase64           ├── NotAZip             ├── BrokenZip
@@ -13,13 +12,6 @@ Refused
 from __future__ import annotations
 
 from jackfield_hub.errors import Refused
-
-
-class BadBody(Refused):
-    """The body is not the JSON this request needs."""
-
-    code = "bad_body"
-    status = 400
 
 
 class PathDiffers(Refused):

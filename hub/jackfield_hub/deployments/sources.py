@@ -39,14 +39,30 @@ class Sources:
             draft.unlink(missing_ok=True)
         return digest
 
+    def read(self, digest: str) -> bytes:
+        """Return the zip of this digest. Raises FileNotFoundError when it is not there or not what it was."""
+        data = self.path(digest).read_bytes()
+        if f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
+            raise FileNotFoundError(digest)
+        return data
+
     def forget_orphans(self, kept: Collection[str], older_than_seconds: float) -> int:
         """Remove drafts, and sources no deployment names, that have been there for so long. Return how many."""
         latest = time.time() - older_than_seconds
         names = {self.path(digest).name for digest in kept}
-        orphans = [path for path in self.folder.iterdir() if path.name not in names and path.stat().st_mtime < latest]
-        for path in orphans:
-            path.unlink(missing_ok=True)
-        return len(orphans)
+        unnamed = [path for path in self.folder.iterdir() if path.name not in names]
+        return sum(_remove_if_older(path, latest) for path in unnamed)
+
+
+def _remove_if_older(path: Path, latest: float) -> bool:
+    """Look at the age only now: the same source may have been sent again while we were busy with the others."""
+    try:
+        if path.stat().st_mtime >= latest:
+            return False
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _write_canonical(archive: Archive, draft: Path) -> None:

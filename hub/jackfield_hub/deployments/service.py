@@ -1,0 +1,158 @@
+"""Deployments: taken in, answered for, and cleaned up after. Building them is build.py's."""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from jackfield_hub import json_body
+from jackfield_hub.database import Transaction
+from jackfield_hub.deployments import store
+from jackfield_hub.deployments.archive import Archive, Limits, open_archive
+from jackfield_hub.deployments.refusals import NotBase64, PathDiffers
+from jackfield_hub.deployments.shapes import LATEST, BuildError, Deployment, DeploymentElement, DeploymentState
+from jackfield_hub.deployments.sources import Sources
+from jackfield_hub.errors import Forbidden, NotFound, TooLarge
+from jackfield_hub.hub import Hub
+from jackfield_hub.identity.shapes import Caller, CallerKind
+from jackfield_hub.settings import Settings
+
+BUILD_JOB = "build"
+ORPHAN_SECONDS = 3600.0  # what nobody names for so long was left behind by something that died
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+_BODY_EXTRA_BYTES = 64 * 1024  # around the base64 text
+
+# Checking an archive is seconds of work at worst. Two at a time leave a processor to the calls.
+_checks = ThreadPoolExecutor(max_workers=2, thread_name_prefix="archive")
+
+
+def largest_body(settings: Settings) -> int:
+    """Return how many bytes the body of a deployment request may have."""
+    return settings.max_upload_bytes * 4 // 3 + _BODY_EXTRA_BYTES
+
+
+async def submit(hub: Hub, caller: Caller, name: str, version: str, body: bytes) -> DeploymentElement:
+    """Take a connector's source in. When this returns, the source and the deployment are on disk, and it will be built.
+
+    While the same connector version is being deployed, the answer is about that deployment, and this source is not
+    used. Raises Forbidden, InvalidInput, TooLarge, a BadArchive or PathDiffers.
+    """
+    _check_may_deploy(caller)
+    archive = await _in_check_thread(_open, hub.settings, body)
+    if (archive.metadata.name, archive.metadata.version) != (name, version):
+        raise PathDiffers(
+            f"connector.json says {archive.metadata.name} version {archive.metadata.version}, but the address says "
+            f"{name:.100} version {version:.20}. Make them the same."
+        )
+    async with hub.database.reading() as tx:
+        running = await store.find_active(tx, caller.organization_id, name, version)
+    if running is not None:
+        return _element(running, is_repeat=True)
+    digest = await _in_check_thread(sources(hub).store, archive)
+    async with hub.database.transaction() as tx:
+        return await _accept(hub, tx, caller, archive, digest)
+
+
+async def read(hub: Hub, caller: Caller, name: str, version: str, deployment_id: str) -> DeploymentElement:
+    """Return a deployment of the caller's organization; `latest` is an id too. Raises Forbidden, NotFound."""
+    _check_may_deploy(caller)
+    async with hub.database.reading() as tx:
+        if deployment_id == LATEST:
+            found = await store.find_latest(tx, caller.organization_id, name, version)
+        else:
+            found = await store.find(tx, caller.organization_id, name, version, deployment_id)
+    if found is None:
+        raise NotFound(f"The deployment {deployment_id:.40} of {name:.100} version {version:.20} was not found")
+    return _element(found)
+
+
+def sources(hub: Hub) -> Sources:
+    return Sources(hub.settings.data_dir / "sources")
+
+
+async def forget_orphans(hub: Hub) -> int:
+    """Remove sources and bundles that no deployment names since an hour. Return how many."""
+    async with hub.database.reading() as tx:
+        kept_sources, kept_bundles = await store.list_source_digests(tx), await store.list_bundle_digests(tx)
+    forgotten = await asyncio.to_thread(sources(hub).forget_orphans, kept_sources, ORPHAN_SECONDS)
+    return forgotten + await asyncio.to_thread(hub.bundles.forget_orphans, kept_bundles, ORPHAN_SECONDS)
+
+
+def _check_may_deploy(caller: Caller) -> None:
+    if caller.kind is CallerKind.END_USER:
+        raise Forbidden("Deploying needs an API token; this is an end user's token")
+
+
+async def _accept(hub: Hub, tx: Transaction, caller: Caller, archive: Archive, digest: str) -> DeploymentElement:
+    """Store the deployment and its build in one; or find the one that was quicker."""
+    name, version = archive.metadata.name, archive.metadata.version
+    deployment_id = str(uuid.uuid4())
+    while not await store.insert_unless_active(
+        tx,
+        id=deployment_id,
+        organization_id=caller.organization_id,
+        user_id=caller.user_id,
+        connector_name=name,
+        connector_version=version,
+        source_digest=digest,
+        attempt=0,
+        created_at=hub.clock(),
+    ):
+        running = await store.find_active(tx, caller.organization_id, name, version)
+        if running is not None:
+            return _element(running, is_repeat=True)
+        # It was in our way, and finished before we could look: try again.
+    await hub.jobs.enqueue(tx, BUILD_JOB, {"deploymentId": deployment_id}, dedupe=deployment_id)
+    accepted = await store.find_by_id(tx, deployment_id)
+    assert accepted is not None, "we have just put it there"
+    return _element(accepted)
+
+
+def _element(deployment: Deployment, *, is_repeat: bool = False) -> DeploymentElement:
+    errors = None
+    if deployment.state is DeploymentState.FAILED:
+        errors = [BuildError(step=deployment.failed_step or "", message=deployment.reason or "")]
+    return DeploymentElement(
+        id=deployment.id,
+        deployment_status=deployment.state,
+        connector_name=deployment.connector_name,
+        connector_version=deployment.connector_version,
+        repeat_deployment=True if is_repeat else None,
+        errors=errors,
+    )
+
+
+async def _in_check_thread(work: Callable[P, Result], *arguments: P.args, **options: P.kwargs) -> Result:
+    return await asyncio.wrap_future(_checks.submit(work, *arguments, **options))
+
+
+def _open(settings: Settings, body: bytes) -> Archive:
+    data = _decoded(_source_code(body))
+    if len(data) > settings.max_upload_bytes:
+        raise TooLarge(f"The archive is larger than {settings.max_upload_bytes} bytes, the most this hub takes.")
+    return open_archive(data, archive_limits(settings))
+
+
+def archive_limits(settings: Settings) -> Limits:
+    return Limits(settings.max_files, settings.max_unpacked_bytes)
+
+
+def _source_code(body: bytes) -> str:
+    code = json_body.read_object(body).get("connectorSourceCode")
+    if not isinstance(code, str):
+        raise json_body.invalid("expecting a zip archive in base64 as string at 'connectorSourceCode'")
+    return code
+
+
+def _decoded(code: str) -> bytes:
+    """Standard base64. Line breaks are allowed: many tools put them in."""
+    try:
+        return binascii.a2b_base64("".join(code.split()).encode("ascii"), strict_mode=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise NotBase64("connectorSourceCode is not standard base64. Encode the zip archive again.") from None

@@ -1,0 +1,106 @@
+"""A manifest as a worker sent it. The connector's own code may have written it: it is checked before it is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import orjson
+
+from jackfield.exchange import JsonObject
+from jackfield.manifest import Manifest, Metadata, OperationKind, OperationManifest
+from jackfield.validation import Schema
+from jackfield_hub.deployments.stages import CannotBuild
+
+MAX_BYTES = 2 * 1024 * 1024
+MAX_DEPTH = 64
+MAX_OPERATIONS = 500
+MAX_SCHEMA_NODES = 5_000  # in one schema: a form has tens, a whole API's schema hundreds
+
+
+def read_manifest(data: JsonObject, metadata: Metadata) -> Manifest:
+    """Return the manifest, which is of this connector, small, and free of what would fail later.
+
+    Raises CannotBuild, which names the operation and what is wrong with it.
+    """
+    _check_size(data)
+    try:
+        manifest = Manifest.from_json(data)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CannotBuild("The connector's description of itself is not a manifest.") from None
+    if manifest.metadata != metadata:
+        raise CannotBuild("The connector describes itself as another one than its connector.json.")
+    if not 0 < len(manifest.operations) <= MAX_OPERATIONS:
+        raise CannotBuild(f"A connector has 1 to {MAX_OPERATIONS} operations; this one has {len(manifest.operations)}.")
+    if len(manifest.operations) != len(data["operations"]):
+        raise CannotBuild("Two operations of the connector have the same name.")
+    for operation in manifest.operations.values():
+        _check_operation(operation, manifest)
+    _check_schema("The user data", manifest.user_data_schema)
+    return manifest
+
+
+def _check_size(data: JsonObject) -> None:
+    try:
+        content = orjson.dumps(data)
+    except (TypeError, orjson.JSONEncodeError):
+        raise CannotBuild("The connector's description of itself is not plain JSON, or too deep.") from None
+    if len(content) > MAX_BYTES:
+        raise CannotBuild(
+            f"The connector describes itself in more than {MAX_BYTES // 1024**2} MiB. Simplify its shapes."
+        )
+    if any(depth > MAX_DEPTH for _, depth in _walk(data)):
+        raise CannotBuild(f"The connector's shapes are more than {MAX_DEPTH} levels deep.")
+
+
+def _check_operation(operation: OperationManifest, manifest: Manifest) -> None:
+    texts: tuple[Any, ...] = (operation.name, operation.title, operation.description)
+    flags: tuple[Any, ...] = (operation.has_dynamic_output, operation.is_idempotent)
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(flag, bool) for flag in flags):
+        raise CannotBuild(f"The operation {operation.name!r:.99} is described with values of a wrong type.")
+    _check_schema(f"The input of {operation.name:.99}", operation.input_schema)
+    _check_schema(f"The output of {operation.name:.99}", operation.output_schema)
+    for lookup in _lookups(operation.input_schema):
+        source = manifest.operations.get(lookup)
+        if source is None or source.kind is not OperationKind.DDL:
+            raise CannotBuild(
+                f"The input of {operation.name:.99} takes choices from {lookup!r:.99}, not a choices operation here."
+            )
+
+
+def _check_schema(where: str, schema: Any) -> None:
+    if not isinstance(schema, dict):
+        raise CannotBuild(f"{where} has no schema.")
+    nodes = [node for node, _ in _walk(schema)]  # pyright: ignore[reportUnknownArgumentType]
+    if len(nodes) > MAX_SCHEMA_NODES:
+        raise CannotBuild(f"{where} has a schema of more than {MAX_SCHEMA_NODES} parts. Simplify its shape.")
+    if any(isinstance(node, dict) and not _is_local(cast("JsonObject", node).get("$ref", "#")) for node in nodes):
+        raise CannotBuild(f"{where} has a schema that refers to another document. Write it out.")
+    try:
+        Schema(cast("JsonObject", schema)).compile()
+    except ValueError:
+        raise CannotBuild(f"{where} has a schema that is not valid JSON Schema (draft 7).") from None
+
+
+def _is_local(reference: Any) -> bool:
+    return not isinstance(reference, str) or reference.startswith("#")
+
+
+def _lookups(schema: JsonObject) -> Iterator[str]:
+    """Yield the operations the schema's drop-downs are filled from."""
+    for node, _ in _walk(schema):
+        lookup = cast("JsonObject", node).get("lookup") if isinstance(node, dict) else None
+        if isinstance(lookup, dict) and "operation" in lookup:
+            yield str(cast("JsonObject", lookup)["operation"])
+
+
+def _walk(root: Any) -> Iterator[tuple[Any, int]]:
+    """Yield every value in a JSON value with its depth. Not recursive: the value may be deep to do us harm."""
+    waiting: list[tuple[Any, int]] = [(root, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        yield node, depth
+        if isinstance(node, dict):
+            waiting.extend((child, depth + 1) for child in cast("JsonObject", node).values())
+        elif isinstance(node, list):
+            waiting.extend((child, depth + 1) for child in cast("list[Any]", node))
