@@ -3,6 +3,7 @@
 errors.md      what an operation can raise, and what the hub refuses
 settings.md    what an operator can set
 http-api.md    every address of the hub
+command.md     every command and option
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from types import ModuleType
 from typing import Any, TypeVar, cast
 
 from jackfield import errors as operation_errors
+from jackfield.cli.reference import command_page
 from jackfield.errors import OperationError
 from jackfield_hub import errors as refusals
 from jackfield_hub.app import Api
@@ -30,7 +32,12 @@ NOTE = "<!-- Written by `make docs` from the code. Do not edit. -->"
 
 def pages() -> dict[str, str]:
     """Return the text of every generated page by its file name."""
-    return {"errors.md": errors_page(), "settings.md": settings_page(), "http-api.md": http_api_page()}
+    return {
+        "errors.md": errors_page(),
+        "settings.md": settings_page(),
+        "http-api.md": http_api_page(),
+        "command.md": command_page(),
+    }
 
 
 def errors_page() -> str:

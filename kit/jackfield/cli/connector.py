@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import click
-from rich_click import RichGroup
 
+from jackfield.cli.lazy import Noun
 from jackfield.cli.mistakes import FAILURE
 from jackfield.cli.options import as_json_option, input_option
 from jackfield.cli.terminal import ask, print_json, print_table, say, working
@@ -18,7 +18,7 @@ KINDS = ("http", "composite", "ddl")
 AUTH_EXAMPLE = '{"userData": {}, "credentials": {"apiKey": "…"}}'
 
 
-@click.group(cls=RichGroup)
+@click.group(cls=Noun)
 def connector() -> None:
     """Write a connector on this machine: start it, test it, run it, build it."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from rich_click import RichGroup
 
+from jackfield.cli.lazy import Noun
 from jackfield.cli.mistakes import FAILURE, CommandFailed
 from jackfield.cli.options import as_json_option, input_option, profile_option
 from jackfield.cli.profiles import open_hub
@@ -15,7 +15,7 @@ from jackfield.exchange import JsonObject
 from jackfield.hub_client import HubClient
 
 
-@click.group(cls=RichGroup)
+@click.group(cls=Noun)
 def connectors() -> None:
     """See which connectors a hub offers, and call them."""
 

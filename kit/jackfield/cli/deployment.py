@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 
 import click
-from rich_click import RichGroup
 
+from jackfield.cli.lazy import Noun
 from jackfield.cli.mistakes import FAILURE, CommandFailed
 from jackfield.cli.options import as_json_option, profile_option
 from jackfield.cli.profiles import chosen_login, open_hub
@@ -16,10 +16,10 @@ from jackfield.exchange import JsonObject
 from jackfield.hub_client import HubClient, HubUnreachable
 
 DEPLOYING, DEPLOYED = "Deploying", "Deployed"
-LATEST = "latest"
+LATEST, FIRST_VERSION = "latest", "1.0"
 
 
-@click.group(cls=RichGroup)
+@click.group(cls=Noun)
 def deployment() -> None:
     """Bring a connector to a hub, and see how it is doing."""
 
@@ -65,19 +65,18 @@ def create(
 def get(
     ctx: click.Context, name: str | None, version: str | None, deployment_id: str, profile: str | None, *, as_json: bool
 ) -> None:
-    """Show how a deployment is doing. NAME and VERSION are those of this folder if you leave them out."""
-    if name is None or version is None:
-        name, version = _of_this_folder(name)
+    """Show how a deployment is doing. Without NAME and VERSION: of the connector in this folder."""
+    name, version = _name_and_version(name, version)
     with open_hub(profile) as hub, working("Checking the connector deployment status"):
         state = hub.deployment(name, version, deployment_id)
     _finish(ctx, state, is_final=False, as_json=as_json)
 
 
-def _of_this_folder(name: str | None) -> tuple[str, str]:
+def _name_and_version(name: str | None, version: str | None) -> tuple[str, str]:
     from jackfield.cli import workbench
 
     if name is not None:
-        return name, "1.0"
+        return name, version or FIRST_VERSION
     metadata = workbench.here().metadata
     return metadata.name, metadata.version
 

@@ -34,10 +34,20 @@ class HubCommand(RichCommand):
         if offered is not None and is_whole(offered):
             return offered.load()
         if self.fallback:
-            return load(self.fallback)
+            return self.own()
         raise CommandFailed(
             f"{self.name} comes with the hub, which is not installed here", "pip install 'jackfield[hub]'"
         )
+
+    def own(self) -> click.Command:
+        return load(self.fallback)
+
+
+class Noun(RichGroup):
+    """A group whose commands are listed in the order one needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
 
 class LazyGroup(RichGroup):
