@@ -19,6 +19,7 @@ from jackfield.shapes import DRAFT_7, OPERATION_NAME, Choice, input_schema, outp
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
+CONNECTOR = "__jackfield_connector__"  # the attribute by which a test finds the connector of a decorated handler
 OPERATION_NAMES = re.compile(r"#?[A-Za-z][A-Za-z0-9_]{0,99}")
 TEMPLATE_FIELDS = re.compile(r"\{(#?[A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -173,6 +174,7 @@ class Connector:
         if operation.name in self.operations:
             raise ConnectorMistake(f"two functions are called {operation.name}; give one another name")
         setattr(handler, OPERATION_NAME, operation.name)
+        setattr(handler, CONNECTOR, self)
         self.operations[operation.name] = operation
         return handler
 
@@ -197,6 +199,14 @@ def operation_name(handler: Callable[..., Any]) -> str:
     if name is None:
         raise ConnectorMistake(f"{_name(handler)} is not an operation: decorate it first")
     return name
+
+
+def connector_of(handler: Callable[..., Any]) -> Connector:
+    """Return the connector that offers a decorated function. Raises ConnectorMistake for any other function."""
+    connector: Connector | None = getattr(handler, CONNECTOR, None)
+    if connector is None:
+        raise ConnectorMistake(f"{_name(handler)} is not an operation: decorate it first")
+    return connector
 
 
 def _read_operation(
