@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from jackfield.exchange import JsonObject
 from jackfield_hub.auths.vault import SealedKey
+from jackfield_hub.json_body import invalid
 
-AuthName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+AuthName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,16 @@ class NewAuthentication(BaseModel):
     )
     credentials: dict[str, Any] = Field(default={}, description="Fits the environment's `credentialsSchema`.")
     scopes: list[str] = Field(default=[], max_length=500)
+
+
+def read_new(body: JsonObject) -> NewAuthentication:
+    """Return what a body asks to store. Raises InvalidInput, which names the field and does not repeat its value."""
+    try:
+        return NewAuthentication.model_validate(body)
+    except ValidationError as mistake:
+        first = mistake.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise invalid(f"{first['msg']} at '{where}'") from None
 
 
 class AuthenticationId(BaseModel):

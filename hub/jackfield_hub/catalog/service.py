@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+
 from jackfield.exchange import JsonObject
 from jackfield.manifest import Manifest, OperationKind, OperationManifest
-
 from jackfield_hub.catalog import store
 from jackfield_hub.catalog.shapes import ConnectorVersion, Listing, Publication
 from jackfield_hub.database import Transaction

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from jackfield.manifest import Manifest
-from jackfield.validation import Schema
 from pydantic import BaseModel, Field
 
+from jackfield.manifest import Manifest
+from jackfield.validation import Schema
 from jackfield_hub.services.shapes import Service
 
 

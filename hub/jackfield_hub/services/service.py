@@ -6,7 +6,6 @@ import uuid
 
 from jackfield.auth import sign_in_to_json
 from jackfield.manifest import Manifest
-
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import NotFound
 from jackfield_hub.hub import Hub

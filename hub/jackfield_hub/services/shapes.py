@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel, Field
+
 from jackfield.auth import AuthenticationType, NoSignIn, SignIn
 from jackfield.exchange import JsonObject
-from pydantic import BaseModel, Field
 
 
 @dataclass(frozen=True, slots=True)

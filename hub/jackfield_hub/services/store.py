@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jackfield.auth import AuthenticationType, sign_in_from_json
 from sqlalchemy import RowMapping, select
 
+from jackfield.auth import AuthenticationType, sign_in_from_json
 from jackfield_hub.database import Transaction
 from jackfield_hub.services.shapes import Service, ServiceEnvironment
 from jackfield_hub.tables import service_environments, services

@@ -1,0 +1,61 @@
+"""The body of a call. What is wrong with it is said in the words the public API documents."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from jackfield.exchange import JsonObject
+from jackfield_hub.json_body import invalid, read_object, shown
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_TYPES: dict[str, type] = {"string": str, "object": dict, "boolean": bool}
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCall:
+    """What somebody asks a connector to do."""
+
+    operation: str
+    input: JsonObject
+    auth_id: str | None = None
+    wants_output_schema: bool = False
+
+
+def read_call(content: bytes) -> AskedCall:
+    """Return the call a body asks for. Keys it does not know are passed over. Raises InvalidInput."""
+    body = read_object(content)
+    return AskedCall(
+        operation=_required(body, "operation", "string"),
+        input=_required(body, "input", "object"),
+        auth_id=_auth_id(body),
+        wants_output_schema=_optional(body, "returnOutputSchema", "boolean") or False,
+    )
+
+
+def _auth_id(body: JsonObject) -> str | None:
+    """Return the auth's id in lower case. A form without a chosen auth sends an empty text: that is none."""
+    auth_id = _optional(body, "authId", "string")
+    if not auth_id:
+        return None
+    if not _UUID.fullmatch(auth_id):
+        raise invalid("Couldn't decode a valid UUID at 'authId'")
+    return auth_id.lower()
+
+
+def _required(body: JsonObject, name: str, kind: str) -> Any:
+    if name not in body:
+        raise invalid(f"Missing required field at '{name}'")
+    return _typed(body[name], name, kind)
+
+
+def _optional(body: JsonObject, name: str, kind: str) -> Any:
+    value = body.get(name)
+    return None if value is None else _typed(value, name, kind)
+
+
+def _typed(value: Any, name: str, kind: str) -> Any:
+    if not isinstance(value, _TYPES[kind]):
+        raise invalid(f"Got value '{shown(value)}' with wrong type, expecting {kind} at '{name}'")
+    return value

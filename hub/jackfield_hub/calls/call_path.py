@@ -1,0 +1,131 @@
+"""The way of a call through the hub, in front of everything else.
+
+    POST /core/v1/connectors/{name}/versions/{version}/call
+    token → caller → body, with a limit → service.call → {"outcome": …, "output": …}
+
+A plain ASGI function: a framework costs more here than all the rest of a call. /openapi.json describes it all the same
+(calls/openapi.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+import orjson
+
+from jackfield_hub.calls import service
+from jackfield_hub.calls.body import read_call
+from jackfield_hub.errors import NotFound, Refused, TooLarge, Unavailable, WrongMethod
+from jackfield_hub.front_door import App, Message, Receive, Scope, Send, answer
+from jackfield_hub.hub import Hub
+from jackfield_hub.identity import service as identity
+
+ROUTE = "/core/v1/connectors/{name}/versions/{version}/call"
+_PREFIX, _SUFFIX = b"/core/v1/connectors/", b"/call"
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What the headers of a call say."""
+
+    authorization: str | None = None
+    announced_bytes: int = 0
+
+
+class _ClientGone(Exception):
+    """The client left in the middle of its own request."""
+
+
+class CallPath:
+    """Serves calls; whatever is not one goes to the application behind."""
+
+    def __init__(self, hub: Hub, behind: App) -> None:
+        self._hub = hub
+        self._behind = behind
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pieces = _pieces(scope)
+        if pieces is None:
+            await self._behind(scope, receive, send)
+            return
+        scope["state"]["route"] = ROUTE
+        self._running += 1
+        try:
+            await _answer_call(send, await self._serve(scope, receive, pieces))
+        except Refused as refusal:
+            await answer(send, refusal)
+        except _ClientGone:
+            pass  # nobody is left to answer, and nothing was run
+        finally:
+            self._running -= 1
+
+    async def _serve(self, scope: Scope, receive: Receive, pieces: tuple[bytes, bytes]) -> bytes:
+        if scope["method"] != "POST":
+            raise WrongMethod(f"This address does not take {scope['method']}", {"Allow": "POST"})
+        self._admit()
+        head = _read_head(scope)
+        caller = await identity.identify(self._hub, head.authorization)
+        scope["state"]["organization_id"] = caller.organization_id
+        asked = read_call(await _read_body(receive, head, self._hub.settings.max_body_bytes))
+        called = service.Address(*(_decoded(piece) for piece in pieces))
+        ending = await service.call(self._hub, caller, called, asked, scope["state"]["request_id"])
+        return orjson.dumps({"outcome": ending.outcome, "output": orjson.Fragment(ending.output)})
+
+    def _admit(self) -> None:
+        if self._hub.is_draining:
+            raise Unavailable("The hub is stopping; call again in a moment", retry_after_seconds=5)
+        if self._running > self._hub.settings.max_calls_at_once:
+            raise Unavailable("The hub runs as many calls as it may; call again in a moment")
+
+
+def _pieces(scope: Scope) -> tuple[bytes, bytes] | None:
+    """Return name and version as they are written in the path of a call, or None for any other path."""
+    path: bytes = scope["raw_path"]
+    if not path.startswith(_PREFIX) or not path.endswith(_SUFFIX):
+        return None
+    parts = path[len(_PREFIX) : -len(_SUFFIX)].split(b"/")
+    return (parts[0], parts[2]) if len(parts) == 3 and parts[1] == b"versions" else None
+
+
+def _decoded(piece: bytes) -> str:
+    try:
+        return unquote_to_bytes(piece).decode()
+    except UnicodeDecodeError:
+        raise NotFound("There is nothing at this address") from None
+
+
+def _read_head(scope: Scope) -> _Head:
+    authorization, announced = None, 0
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            authorization = value.decode("latin-1")
+        elif name == b"content-length":
+            announced = int(value)  # the server has checked that it is a number
+    return _Head(authorization, announced)
+
+
+async def _read_body(receive: Receive, head: _Head, max_bytes: int) -> bytes:
+    body, more = bytearray(), head.announced_bytes <= max_bytes
+    if not more:
+        raise _too_large(max_bytes)
+    while more:
+        message: Message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _ClientGone
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > max_bytes:
+            raise _too_large(max_bytes)
+    return bytes(body)
+
+
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {max_bytes} bytes, the most this hub takes here")
+
+
+async def _answer_call(send: Send, content: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,218 @@
+"""Running an operation: found, checked, granted what it may reach, run in a worker, recorded, answered.
+
+What is wrong with a request is refused before anything runs. From then on there is an ending, and one row in the ledger
+for it, whatever happens.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import orjson
+
+from jackfield.egress.grant import Grant
+from jackfield.egress.policy import AddressPolicy
+from jackfield.egress.templates import resolve_template
+from jackfield.errors import InvalidInput, OperationError
+from jackfield.exchange import JsonObject, Request, Response
+from jackfield.manifest import OperationManifest
+from jackfield.runner import Call, Wants
+from jackfield.validation import problem_text
+from jackfield_hub import errors
+from jackfield_hub.auths import service as auths
+from jackfield_hub.auths.shapes import OpenedAuth, SealedAuth
+from jackfield_hub.calls.body import AskedCall
+from jackfield_hub.calls.ledger import new_task_id
+from jackfield_hub.calls.shapes import Task, TaskOutcome, Usage
+from jackfield_hub.catalog import service as catalog
+from jackfield_hub.catalog.shapes import ConnectorVersion
+from jackfield_hub.errors import Refused, Unavailable
+from jackfield_hub.hub import Hub
+from jackfield_hub.identity.shapes import Caller
+from jackfield_hub.logs import log
+from jackfield_hub.sandbox.failures import Overloaded
+from jackfield_hub.sandbox.pool import Bundle, WorkerKey
+
+MAX_CODE_CHARACTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Which connector version is called."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyCall:
+    """A call that may be run: everything it names was found, and its input fits."""
+
+    caller: Caller
+    request_id: str
+    connector: ConnectorVersion
+    operation: OperationManifest
+    input: JsonObject
+    auth: SealedAuth | None
+    wants_output_schema: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a call ended. `output` is JSON text."""
+
+    outcome: TaskOutcome
+    output: bytes
+    error_code: str | None = None
+
+
+async def call(hub: Hub, caller: Caller, called: Address, asked: AskedCall, request_id: str) -> Ending:
+    """Run an operation and return how it ended, which is in the ledger by then.
+
+    Raises InvalidInput, NotFound, Forbidden or Unavailable when nothing was run, NotRecorded when something was.
+    """
+    ready = await _prepare(hub, caller, called, asked, request_id)
+    started_at, began = hub.clock(), time.perf_counter()
+
+    def task(ending: Ending) -> Task:
+        return _task(ready, ending, started_at, (time.perf_counter() - began) * 1000)
+
+    try:
+        ending = await _run(hub, ready)
+    except Refused:
+        raise  # there was no room for it: nothing was run
+    except BaseException:
+        # Stopped in the middle. Nobody waits for the answer any more, but the third party may have acted.
+        hub.ledger.enter(task(Ending(TaskOutcome.UNKNOWN, b"")))
+        raise
+    done = task(ending)
+    await hub.ledger.record(done)
+    _say(done)
+    return ending
+
+
+async def count_usage(hub: Hub, caller: Caller) -> Usage:
+    """Return what the caller's organization has used."""
+    return Usage(tasks=await hub.ledger.count(caller.organization_id))
+
+
+async def _prepare(hub: Hub, caller: Caller, called: Address, asked: AskedCall, request_id: str) -> ReadyCall:
+    connector = await catalog.find_version(hub, caller.organization_id, called.name, called.version)
+    operation = catalog.find_operation(connector, asked.operation)
+    schema = connector.input_schema(operation.name)
+    if not schema.is_valid(asked.input):
+        raise errors.InvalidInput(problem_text(schema.problems(asked.input)))
+    auth = await auths.find_for_call(hub, caller, asked.auth_id, connector.service) if asked.auth_id else None
+    hub.ledger.admit()
+    return ReadyCall(caller, request_id, connector, operation, asked.input, auth, asked.wants_output_schema)
+
+
+async def _run(hub: Hub, ready: ReadyCall) -> Ending:
+    if ready.wants_output_schema and not ready.operation.has_dynamic_output:
+        return Ending(TaskOutcome.SUCCESS, orjson.dumps({"output_schema": ready.operation.output_schema}))
+    try:
+        return await _run_in_worker(hub, ready, _open_auth(hub, ready))
+    except OperationError as error:
+        return Ending(TaskOutcome.ERROR, orjson.dumps(error.to_output()), error.code)
+
+
+def _open_auth(hub: Hub, ready: ReadyCall) -> OpenedAuth | None:
+    """Return the auth with its secrets. Raises the kit's InvalidInput when the service needs one and there is none.
+
+    That is an outcome, not a refusal: a form that asks for a drop-down's choices before an auth is chosen goes on.
+    """
+    if ready.auth is not None:
+        return auths.open_auth(hub, ready.auth)
+    if not ready.connector.service.needs_auth:
+        return None
+    raise InvalidInput(
+        f"{ready.connector.manifest.metadata.title} needs an authentication. Store one with "
+        "POST /core/v1/authentications and call again with its id as authId."
+    )
+
+
+async def _run_in_worker(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None) -> Ending:
+    deadline = time.monotonic() + hub.settings.call_seconds
+    user_data = auth.user_data if auth else {}
+    grant = _grant(hub, ready, auth)
+    wanted = Call(
+        operation=ready.operation.name,
+        input=ready.input,
+        base_url=resolve_template(ready.connector.manifest.base_url, user_data),
+        user_data=user_data,
+        wants=Wants.OUTPUT_SCHEMA if ready.wants_output_schema else Wants.OUTPUT,
+        is_checked=True,
+    )
+
+    async def send(request: Request) -> Response:
+        return await hub.egress.send(request, grant, deadline)
+
+    key, bundle = _worker(hub, ready)
+    try:
+        done = await hub.workers.call(key, bundle, wanted, send, deadline)
+    except Overloaded:
+        raise Unavailable("The hub is busy and nothing was run. Call again in a second.") from None
+    if done.is_success:
+        return Ending(TaskOutcome.SUCCESS, done.output)
+    return Ending(TaskOutcome.ERROR, done.output, _error_code(done.output))
+
+
+def _worker(hub: Hub, ready: ReadyCall) -> tuple[WorkerKey, Bundle]:
+    """Which worker runs this: one of the organization that calls, whoever deployed the connector."""
+    metadata, digest = ready.connector.manifest.metadata, ready.connector.bundle_digest
+    key = WorkerKey(ready.caller.organization_id, f"{metadata.name}~{metadata.version}", digest)
+    return key, Bundle(hub.bundles.path(digest), metadata.name.replace("-", "_"), digest)
+
+
+def _error_code(output: bytes) -> str | None:
+    # The connector's process wrote this: it may be anything.
+    code = orjson.loads(output).get("code")
+    return code[:MAX_CODE_CHARACTERS] if isinstance(code, str) else None
+
+
+def _grant(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None) -> Grant:
+    """What this call may reach: what the service says, not what this version of the connector would like."""
+    service = ready.connector.service
+    return Grant.to_service(
+        service.base_url,
+        hosts=service.hosts,
+        user_data=auth.user_data if auth else {},
+        sign_in=service.sign_in,
+        credentials=auth.credentials if auth else {},
+        addresses=AddressPolicy(hub.settings.allowed_networks),
+    )
+
+
+def _task(ready: ReadyCall, ending: Ending, started_at: float, milliseconds: float) -> Task:
+    metadata = ready.connector.manifest.metadata
+    return Task(
+        task_id=new_task_id(),
+        organization_id=ready.caller.organization_id,
+        connector=metadata.name,
+        version=metadata.version,
+        operation=ready.operation.name,
+        auth_id=ready.auth.auth_id if ready.auth else None,
+        caller_kind=ready.caller.kind,
+        user_id=ready.caller.user_id,
+        outcome=ending.outcome,
+        error_code=ending.error_code,
+        started_at=started_at,
+        milliseconds=milliseconds,
+        request_id=ready.request_id,
+    )
+
+
+def _say(task: Task) -> None:
+    log.info(
+        "call",
+        task_id=task.task_id,
+        request_id=task.request_id,
+        organization_id=task.organization_id,
+        connector=task.connector,
+        version=task.version,
+        operation=task.operation,
+        outcome=task.outcome,
+        code=task.error_code,
+        milliseconds=round(task.milliseconds, 1),
+    )

@@ -1,0 +1,57 @@
+"""JSON that strangers send, read strictly: what is refused here would break something further in.
+
+Not JSON to us: NaN and infinities, half a surrogate pair, text that is not UTF-8, and nesting no honest client sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+import orjson
+
+from jackfield.exchange import Json, JsonObject
+from jackfield_hub.errors import InvalidInput
+
+MAX_DEPTH = 100
+_SHOWN_CHARACTERS = 100
+
+
+def read_object(content: bytes) -> JsonObject:
+    """Return the object a body holds, whatever its Content-Type said. Raises InvalidInput."""
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError as mistake:
+        raise invalid(f"not JSON; look at line {mistake.lineno}, column {mistake.colno}") from None
+    if _is_too_deep(value, content):
+        raise invalid(f"nested deeper than {MAX_DEPTH} levels")
+    if not isinstance(value, dict):
+        raise invalid(f"Got value '{shown(value)}' with wrong type, expecting object")
+    return cast("JsonObject", value)
+
+
+def invalid(problem: str) -> InvalidInput:
+    """Return the refusal of a body in the words of the public API: `Invalid value for: body (…)`."""
+    return InvalidInput(f"Invalid value for: body ({problem})")
+
+
+def shown(value: Json) -> str:
+    """Return the beginning of a value as JSON, to be recognised by whoever sent it."""
+    return orjson.dumps(value).decode()[:_SHOWN_CHARACTERS]
+
+
+def _is_too_deep(value: Json, content: bytes) -> bool:
+    if content.count(b"{") + content.count(b"[") <= MAX_DEPTH:
+        return False  # nearly every body: no need to walk through it
+    level: list[Json] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [child for parent in level for child in _children(parent)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Json) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).values()
+    return cast("list[Any]", value) if isinstance(value, list) else ()

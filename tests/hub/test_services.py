@@ -1,0 +1,86 @@
+"""Services: known since the first deployment that names them, and as they were then."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from jackfield_hub.catalog import service as catalog
+from jackfield_hub.hub import Hub
+from tests.hub.people import Person
+from tests.hub.shop import put_in_place
+
+ENVIRONMENTS = "/core/v1/services/shop/versions/1/environments"
+
+
+async def test_a_deployed_service_has_an_environment_called_production(hub: Hub, alice: Person, bob: Person) -> None:
+    await put_in_place(hub, alice.organization_id, "https://{shop}.example.com", sign_in='ApiKey("X-Key")')
+
+    for person in (alice, bob):
+        answer = await person.get(ENVIRONMENTS)
+
+        assert answer.status == 200
+        [environment] = answer.json["elements"]
+        assert environment.keys() == {
+            "id",
+            "title",
+            "authenticationType",
+            "userDataSchema",
+            "credentialsSchema",
+            "scopes",
+        }
+        UUID(environment["id"])
+        assert environment["title"] == "Production"
+        assert environment["authenticationType"] == "token"
+        assert environment["userDataSchema"]["required"] == ["shop"]
+        assert environment["credentialsSchema"]["required"] == ["apiKey"]
+        assert environment["scopes"] == []
+
+
+async def test_a_service_that_asks_nothing_has_empty_schemas(hub: Hub, alice: Person) -> None:
+    await put_in_place(hub, alice.organization_id, "https://shop.example")
+
+    [environment] = (await alice.get(ENVIRONMENTS)).json["elements"]
+
+    assert environment["authenticationType"] == "builtin"
+    assert environment["userDataSchema"] == {}
+    assert environment["credentialsSchema"] == {}
+
+
+async def test_a_later_deployment_cannot_send_credentials_elsewhere(hub: Hub, alice: Person) -> None:
+    await put_in_place(hub, alice.organization_id, "https://shop.example", sign_in="Bearer()")
+    before = (await alice.get(ENVIRONMENTS)).json
+
+    await put_in_place(hub, alice.organization_id, "https://thief.example", sign_in="NoSignIn()")
+
+    connector = await catalog.find_version(hub, alice.organization_id, "shop", "1.0")
+    assert connector.manifest.base_url == "https://thief.example"
+    assert connector.service.hosts == ("shop.example",)
+    assert connector.service.sign_in.kind == "bearer"
+    assert (await alice.get(ENVIRONMENTS)).json == before
+
+
+async def test_charlie_does_not_see_alices_service(hub: Hub, alice: Person, charlie: Person) -> None:
+    await put_in_place(hub, alice.organization_id, "https://shop.example")
+
+    assert (await charlie.get(ENVIRONMENTS)).status == 404
+
+
+async def test_two_organizations_may_know_a_service_by_the_same_name(hub: Hub, alice: Person, charlie: Person) -> None:
+    await put_in_place(hub, alice.organization_id, "https://shop.example")
+    await put_in_place(hub, charlie.organization_id, "https://shop.example", sign_in="Bearer()")
+
+    [alices] = (await alice.get(ENVIRONMENTS)).json["elements"]
+    [charlies] = (await charlie.get(ENVIRONMENTS)).json["elements"]
+
+    assert alices["id"] != charlies["id"]
+    assert (alices["authenticationType"], charlies["authenticationType"]) == ("builtin", "token")
+
+
+async def test_a_service_version_is_a_whole_number(hub: Hub, alice: Person) -> None:
+    await put_in_place(hub, alice.organization_id, "https://shop.example")
+
+    for version, status in [("2", 404), ("1.5", 400), ("one", 400), ("-1", 400), (str(2**40), 400)]:
+        answer = await alice.get(f"/core/v1/services/shop/versions/{version}/environments")
+
+        assert answer.status == status
+        assert isinstance(answer.json["message"], str)
