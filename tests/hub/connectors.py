@@ -44,7 +44,7 @@ def say(nothing: Nothing) -> Words:
 def connector_zip(
     name: str = "acme", words: str = "hello", *, version: str = "1.0", files: dict[str, str] | None = None
 ) -> bytes:
-    """Return a connector whose operation `say` answers `{"words": words}`. `files` are added, or put in place of its own."""
+    """Return a connector whose `say` answers `{"words": words}`. `files` are added, or put in place of its own."""
     package = name.replace("-", "_")
     content = {
         f"{package}/__init__.py": "",
