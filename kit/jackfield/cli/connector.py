@@ -15,7 +15,6 @@ from jackfield.cli.terminal import ask, print_json, print_table, say, working
 from jackfield.exchange import JsonObject
 
 KINDS = ("http", "composite", "ddl")
-AUTH_EXAMPLE = '{"userData": {}, "credentials": {"apiKey": "…"}}'
 
 
 @click.group(cls=Noun)
@@ -107,7 +106,12 @@ def test(
 @connector.command()
 @click.argument("operation", shell_complete=complete_operation)
 @input_option
-@click.option("--auth", "auth_file", type=click.Path(path_type=Path), help=f"A file like {AUTH_EXAMPLE}.")
+@click.option(
+    "--auth",
+    "auth_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Whom to sign in as: user data and credentials. Default: auth.ctx.json here.",
+)
 @click.option("--output-schema", is_flag=True, help="Ask which output this input would give, instead of running it.")
 @as_json_option
 @click.pass_context
@@ -122,14 +126,17 @@ def run(
 ) -> None:
     """Run one OPERATION on this machine against the live service, and print its outcome as JSON."""
     from jackfield.cli import environment, live, workbench
+    from jackfield.project import AUTH_FILE
+    from jackfield.runner import Wants
 
     project = workbench.here()
     environment.use_own_environment(ctx, project.folder)
-    auth = live.read_auth(auth_file, project.folder)
     loaded = workbench.load_connector(project)
+    auth = auth_file or project.folder / AUTH_FILE
+    wants = Wants.OUTPUT_SCHEMA if output_schema else Wants.OUTPUT
     started = time.monotonic()
     with working(f"Running {operation}"):
-        outcome = live.run(loaded, operation.replace("-", "_"), values, auth, wants_schema=output_schema)
+        outcome = live.run(loaded, operation.replace("-", "_"), values, auth, wants=wants)
     print_json(outcome.to_json())
     live.say_more(outcome, time.monotonic() - started)
     if not outcome.is_success:

@@ -139,7 +139,10 @@ def connector_variable(file: Path) -> str | None:
     """Return the name of the variable that holds the Connector, or None when the file does not say it plainly."""
     for line in ast.parse(file.read_text("utf-8")).body:
         match line:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id="Connector"))):
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id="Connector")))
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.Call(func=ast.Name(id="Connector")))
+            ):
                 return name
             case _:
                 continue
