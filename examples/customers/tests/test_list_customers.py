@@ -1,0 +1,13 @@
+"""List customers."""
+
+from customers.operations.list_customers import CustomerQuery, list_customers
+from jackfield.testing import Recorded
+
+
+def test_a_page_leads_to_the_next(recorded: Recorded) -> None:
+    first = recorded.run(list_customers, CustomerQuery(limit=3))
+    last = recorded.run(list_customers, CustomerQuery(limit=3, cursor=first["next_cursor"]))
+
+    assert [customer["id"] for customer in first["customers"]] == ["ada", "bruno", "chiyo"]
+    assert [customer["id"] for customer in last["customers"]] == ["dalia", "emil"]
+    assert "next_cursor" not in last

@@ -1,0 +1,22 @@
+"""Update customer."""
+
+import pytest
+from customers.operations.update_customer import CustomerChange, update_customer
+from jackfield import InvalidInput
+from jackfield.testing import FakeService, Recorded, run
+
+
+def test_what_is_left_out_stays_as_it_is(recorded: Recorded) -> None:
+    customer = recorded.run(update_customer, CustomerChange(customer_id="emil", city="Odense"))
+
+    assert customer["city"] == "Odense"
+    assert customer["email"] == "emil@example.com"
+
+
+def test_a_change_of_nothing_asks_for_one() -> None:
+    kinto = FakeService()
+
+    with pytest.raises(InvalidInput, match="Say what to change"):
+        run(update_customer, CustomerChange(customer_id="emil"), service=kinto)
+
+    assert kinto.requests == []
