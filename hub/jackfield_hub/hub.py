@@ -18,7 +18,7 @@ from jackfield_hub.deployments.bundles import Bundles
 from jackfield_hub.identity.known_tokens import KnownTokens
 from jackfield_hub.jobs.service import Jobs
 from jackfield_hub.known import Known
-from jackfield_hub.sandbox.link import Limits
+from jackfield_hub.sandbox.limits import Limits
 from jackfield_hub.sandbox.pool import Pool
 from jackfield_hub.settings import Settings
 

@@ -11,7 +11,7 @@ from jackfield.manifest import Metadata
 from jackfield_hub.sandbox.pool import Bundle
 
 HEAD = """
-import ctypes, os, signal, sys, threading, time
+import ctypes, os, signal, socket, sys, threading, time
 from dataclasses import dataclass
 from jackfield import Connector, Http
 

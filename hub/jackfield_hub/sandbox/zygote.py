@@ -9,6 +9,7 @@ its workers end with it.
 
 from __future__ import annotations
 
+import faulthandler
 import fcntl
 import gc
 import os
@@ -108,6 +109,7 @@ class _Zygote:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _take_seat(connection, stderr)
+            faulthandler.enable(2)
             die_with_parent(parent)
             work(order, socket.socket(fileno=WORKER_SOCKET))
             status = 0
