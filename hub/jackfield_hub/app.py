@@ -21,7 +21,8 @@ from jackfield_hub.calls.openapi import describe_call_path
 from jackfield_hub.catalog import routes as catalog
 from jackfield_hub.deployments import build
 from jackfield_hub.deployments import routes as deployments
-from jackfield_hub.errors import Broken, InvalidInput, NotFound, Refused, WrongMethod
+from jackfield_hub.deployments.service import largest_body
+from jackfield_hub.errors import Broken, InvalidInput, NotFound, Refused, TooLarge, WrongMethod
 from jackfield_hub.front_door import App, FrontDoor
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import routes as identity
@@ -45,7 +46,13 @@ class Api(FastAPI):
 
     def __init__(self, hub: Hub) -> None:
         # A redirect to the path with a slash would be an answer without a message: such a path is simply unknown.
-        super().__init__(version=version("jackfield-hub"), docs_url=None, redoc_url=None, redirect_slashes=False)
+        super().__init__(
+            version=version("jackfield-hub"),
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            max_body_size=largest_body(hub.settings),
+        )
         self.state.hub = hub
         for router in ROUTERS:
             self.include_router(router)
@@ -90,6 +97,8 @@ async def _refuse_unserved(request: Request, mistake: Exception) -> Response:
         return _answer(NotFound("There is nothing at this address"))
     if mistake.status_code == WrongMethod.status:
         return _answer(WrongMethod(f"This address does not take {request.method}", mistake.headers))
+    if mistake.status_code == TooLarge.status:
+        return _answer(TooLarge("The body is larger than anything this hub takes"))
     return _answer(InvalidInput("The request could not be read"))
 
 

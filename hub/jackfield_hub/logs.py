@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from typing import Any
@@ -13,37 +14,65 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 def configure_logs() -> None:
-    """Write one JSON object a line to stderr from now on, for example
-    `{"event": "request", "method": "GET", "route": "/v1/me", "status": 200, …, "level": "info", "at": "…Z"}`.
+    """Write one JSON object a line to stderr from now on: ours, and the warnings of the libraries we use.
+
+    `{"event": "request", "method": "GET", "route": "/v1/me", "status": 200, "ms": 1.2, …, "level": "info", "at": "…Z"}`
     """
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.processors.JSONRenderer(serializer=_to_json),
+            _to_json,
         ],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=_Lines,
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_Library()], level=logging.WARNING, force=True)
 
 
 def describe(failure: BaseException) -> dict[str, Any]:
-    """Return what may be said about an exception: its class and where it came from, never its message.
+    """Return what may be said about a failure: its class and where it came from, never its message.
 
     A message may hold whatever was being worked on. For example
-    `{"exception": "sqlite3.OperationalError", "stack": ["database.py:64 transaction", …]}`.
+    `{"failure": "sqlite3.OperationalError", "cause": None, "trace": ["database.py:64 transaction", …]}`.
     """
-    frames = traceback.extract_tb(failure.__traceback__)
-    kind = type(failure)
     cause = failure.__cause__ or failure.__context__
-    about: dict[str, Any] = {
-        "exception": f"{kind.__module__}.{kind.__qualname__}",
-        "stack": [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames],
+    return {
+        "failure": _class_of(failure),
+        "cause": None if cause is None else _class_of(cause),
+        "trace": [_place(frame) for frame in traceback.extract_tb(failure.__traceback__)],
     }
-    if cause is not None:
-        about["cause"] = f"{type(cause).__module__}.{type(cause).__qualname__}"
-    return about
 
 
-def _to_json(event: dict[str, Any], **_options: Any) -> str:
-    return orjson.dumps(event, default=str).decode()
+class _Lines:
+    """Writes to what stderr is at that moment."""
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def msg(self, line: str) -> None:
+        sys.stderr.write(line)
+
+    info = warning = error = critical = msg
+
+
+class _Library(logging.Handler):
+    """Says that a library complained, and where. Its words may hold anything, so they are left out."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        failure = record.exc_info[1] if record.exc_info else None
+        about = {} if failure is None else describe(failure)
+        place = f"{record.filename}:{record.lineno} {record.funcName}"
+        log.warning("library_complains", library=record.name, severity=record.levelname, place=place, **about)
+
+
+def _to_json(_logger: Any, _method: str, event: Any) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _class_of(failure: BaseException) -> str:
+    return f"{type(failure).__module__}.{type(failure).__qualname__}"
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    return f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"
