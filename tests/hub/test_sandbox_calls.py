@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
+import uvloop
 
 from jackfield.errors import NoAnswer
 from jackfield.exchange import Request, Response
@@ -70,6 +71,19 @@ async def test_an_operation_gives_back_what_it_was_given(pool, connector):
 
     assert await give(pool, bundle, "echo", text="hällo") == {"text": "hällo"}
     assert await give(pool, bundle, "echo", text="again") == {"text": "again"}
+
+
+def test_workers_serve_the_loop_the_hub_runs_on(connector):
+    bundle = connector("")
+
+    async def live() -> list[dict[str, Any]]:
+        pool = Pool()
+        await pool.start()
+        answers = await asyncio.gather(*(give(pool, bundle, "echo", text=str(n)) for n in range(20)))
+        await pool.stop()
+        return answers
+
+    assert uvloop.run(live()) == [{"text": str(n)} for n in range(20)]
 
 
 async def test_an_unknown_operation_and_a_wrong_input_are_errors_of_the_caller(pool, connector):

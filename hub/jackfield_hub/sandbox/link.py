@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import cast
 
 import orjson
 import structlog
@@ -138,9 +139,9 @@ class WorkerLink(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=MAX_UNREAD_BYTES)
+        # No isinstance: the hub's loop is uvloop, whose transports are not of asyncio's classes.
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=MAX_UNREAD_BYTES)
 
     def pause_writing(self) -> None:
         self._expel(WorkerCrashed("The connector's worker was ended: it asked for answers and did not read them."))
