@@ -47,6 +47,7 @@ class AiohttpWire:
                 _url(hop),
                 data=hop.body or None,
                 headers=[("Host", hop.target.host_and_port), ("Accept-Encoding", ACCEPT_ENCODING), *hop.headers],
+                ssl=self._tls_context() if hop.target.scheme == "https" else True,
                 server_hostname=_tls_name(hop),
                 allow_redirects=False,
             ) as answer:
@@ -66,10 +67,15 @@ class AiohttpWire:
         except (aiohttp.ClientConnectionError, OSError):
             raise BrokenOff("closed the connection without an answer") from None
 
+    def _tls_context(self) -> ssl.SSLContext:
+        # Reading what the operating system trusts takes a while: only for those who need it.
+        context = self._tls = self._tls or ssl.create_default_context()
+        return context
+
     def _open(self) -> aiohttp.ClientSession:
         limits = self._limits
         session = aiohttp.ClientSession(
-            connector=_PinnedConnector(limits, self._tls or ssl.create_default_context()),
+            connector=_PinnedConnector(limits),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_seconds),
             auto_decompress=False,
@@ -138,9 +144,8 @@ class _QuietUntilAsked(ResponseHandler):
 
 
 class _PinnedConnector(aiohttp.TCPConnector):
-    def __init__(self, limits: Limits, tls: ssl.SSLContext) -> None:
+    def __init__(self, limits: Limits) -> None:
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
-            ssl=tls,
             limit=0,  # whoever calls us caps what is under way
             resolver=_NobodyToAsk(),
             use_dns_cache=False,

@@ -88,20 +88,20 @@ class _DeflatedReader:
 
     def _inflate(self, piece: bytes) -> bytes:
         """Take one member out of the piece and return what follows it."""
+        if self._inflater is None and self._content and not _GZIP_MAGIC.startswith(piece[:2]):
+            self._is_over = True  # padding after the end is common, and harmless
+            return b""
         inflater = self._inflater = self._inflater or self._new_inflater(piece)
         inflated = inflater.decompress(piece, _PIECE_BYTES)
         self._take(inflated)
         while not inflater.eof and (inflater.unconsumed_tail or len(inflated) == _PIECE_BYTES):
             inflated = inflater.decompress(inflater.unconsumed_tail, _PIECE_BYTES)
             self._take(inflated)
-        return self._after_member(inflater.unused_data) if inflater.eof else b""
-
-    def _after_member(self, rest: bytes) -> bytes:
+        if not inflater.eof:
+            return b""
         self._inflater = None
-        if self._is_gzip and _GZIP_MAGIC.startswith(rest[:2]):
-            return rest
-        self._is_over = True  # padding after the end is common, and harmless
-        return b""
+        self._is_over = not self._is_gzip
+        return inflater.unused_data
 
     def _new_inflater(self, start: bytes) -> _Inflater:
         if self._is_gzip:
