@@ -11,7 +11,7 @@ from tests.kit.command_line import Answer, CommandLine
 from tests.kit.stand_in_hub import DEPLOYMENT_ID, TOKEN, StandInHub
 
 DEPLOYING, DEPLOYED = {"deploymentStatus": "Deploying"}, {"deploymentStatus": "Deployed"}
-FAILED = {"deploymentStatus": "Failed", "failedStep": "dependencies", "reason": "there is no package called nothing"}
+FAILED = {"deploymentStatus": "Failed", "errors": [{"step": "install", "message": "there is no package called x"}]}
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_failed_deployment_says_which_step_and_why(cli: CommandLine, shop: Pat
     answer = create(cli, shop, "--wait", "--skip-tests")
 
     assert answer.exit_code == 1
-    assert "dependencies: there is no package called nothing" in answer.talk
+    assert "install: there is no package called x" in answer.talk
 
 
 def test_waiting_has_an_end(cli: CommandLine, shop: Path, hub: StandInHub) -> None:

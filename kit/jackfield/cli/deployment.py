@@ -91,14 +91,13 @@ def _say_accepted(state: JsonObject) -> None:
 def _wait(hub: HubClient, state: JsonObject, seconds: int) -> JsonObject:
     """Ask until the deployment is over. Raises CommandFailed when that takes too long."""
     started = time.monotonic()
-    with working(f"Deploying {_what(state)}") as show:
+    with working(f"Deploying {_what(state)}"):
         for pause in _pauses():
             if state.get("deploymentStatus") != DEPLOYING:
                 return state
             if time.monotonic() - started > seconds:
                 break
             time.sleep(pause)
-            show(f"Deploying {_what(state)}{_stage(state)}")
             state = _ask_again(hub, state)
     raise CommandFailed(f"it is still being deployed after {seconds} seconds", _look_later(state))
 
@@ -126,7 +125,7 @@ def _finish(ctx: click.Context, state: JsonObject, *, is_final: bool, as_json: b
         say(f"Connector Deployed Successfully! {_what(state)} answers calls.", fg="green")
         say(f"Next: jackfield connectors operations {_what(state)}")
     elif status == DEPLOYING and not is_final:
-        say(f"{_what(state)} is being deployed. Deployment ID: {state.get('id')}{_stage(state)}")
+        say(f"{_what(state)} is being deployed. Deployment ID: {state.get('id')}")
         say(f"Next: {_look_later(state)}")
     else:
         say(f"Connector Deploy Failed: {_why(state)}", fg="red")
@@ -137,13 +136,10 @@ def _what(state: JsonObject) -> str:
     return f"{state.get('connectorName')} {state.get('connectorVersion')}"
 
 
-def _stage(state: JsonObject) -> str:
-    return f" ({state['stage']})" if state.get("stage") else ""
-
-
 def _why(state: JsonObject) -> str:
-    step = f"{state['failedStep']}: " if state.get("failedStep") else ""
-    return step + str(state.get("reason") or "the hub does not say why; ask whoever runs it")
+    """Return what the hub says in `errors`, `[{"step": "install", "message": "…"}]`; it need not say anything."""
+    said = [f"{error['step']}: {error['message']}" for error in state.get("errors") or []]
+    return "; ".join(said) or "the hub does not say why; ask whoever runs it"
 
 
 def _look_later(state: JsonObject) -> str:

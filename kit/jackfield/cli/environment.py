@@ -23,9 +23,10 @@ STDERR = 2  # the descriptor: what pip says is talk, not data
 
 
 def use_own_environment(ctx: click.Context, folder: Path) -> None:
-    """Go on in the project's .venv when it has one: its dependencies are there, and maybe not here."""
+    """Go on in the project's .venv when the kit is in it: the dependencies are there, and maybe not here."""
     python = environment_python(folder)
-    if not python.exists() or Path(sys.prefix).resolve() == (folder / ENVIRONMENT).resolve():
+    has_kit = any(python.with_name(name).exists() for name in ("jackfield", "jackfield.exe"))
+    if not has_kit or Path(sys.prefix).resolve() == (folder / ENVIRONMENT).resolve():
         return
     done = subprocess.run([python, "-m", "jackfield.cli", *sys.argv[1:]], check=False)  # noqa: S603
     ctx.exit(done.returncode)

@@ -69,7 +69,7 @@ def _checked(url: str) -> str:
 
 
 def _as_whom(me: dict[str, Any]) -> str:
-    name = me.get("username") or me.get("name")
+    name = me.get("name") or me.get("username")
     return f" as {name}" if isinstance(name, str) and name else ""
 
 

@@ -1,0 +1,79 @@
+"""The command and the hub, each a process of its own: from an empty folder to a called operation."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.hub.processes import HubProcess, running
+from tests.kit.command_line import CommandLine
+from tests.kit.third_party import third_party
+
+
+@pytest.fixture(scope="module")
+def real_hub(tmp_path_factory: pytest.TempPathFactory) -> Generator[HubProcess]:
+    """One hub for all of these: starting it takes longer than what they ask of it."""
+    with running(tmp_path_factory.mktemp("hub") / "data", allowed_networks="127.0.0.0/8") as hub:
+        yield hub
+
+
+@pytest.fixture
+def cli_at_hub(cli: CommandLine, real_hub: HubProcess) -> CommandLine:
+    """The command, logged in to a real hub with its API token."""
+    token = real_hub.tokens["apiToken"]
+    answer = cli.process("login", "--url", real_hub.url, "--token-stdin", stdin=token)
+    assert answer.exit_code == 0, answer.talk
+    assert token not in answer.talk
+    return cli
+
+
+def test_a_connector_goes_from_a_folder_to_a_hub_and_is_called(cli_at_hub: CommandLine) -> None:
+    with third_party() as url:
+        shop = new_shop(cli_at_hub, url)
+
+        deployed = cli_at_hub.process("deployment", "create", "--wait", "--skip-tests", "--json", folder=shop)
+        assert deployed.exit_code == 0, deployed.talk
+        assert deployed.json["deploymentStatus"] == "Deployed"
+
+        looked = cli_at_hub.process("deployment", "get", "--json", folder=shop)
+        assert looked.json == deployed.json
+        listed = cli_at_hub.process("connectors", "list", "--json")
+        assert [(one["name"], one["version"]) for one in listed.json["elements"]] == [("my-shop", "1.0")]
+        assert "product_id*" in cli_at_hub.process("connectors", "operations", "my-shop").data
+
+        called = cli_at_hub.process("connectors", "call", "my-shop", "get_product", "--input", '{"product_id": 1}')
+        assert called.exit_code == 0, called.talk
+        assert called.json["output"]["price"] == 9.5
+        refused = cli_at_hub.process("connectors", "call", "my-shop", "get_product")
+        assert (refused.exit_code, "required key [product_id] not found" in refused.talk) == (1, True)
+        missing = cli_at_hub.process("connectors", "call", "my-shop", "get_product", "--input", '{"product_id": 2}')
+        assert (missing.exit_code, missing.json["outcome"]) == (1, "error")
+
+
+def test_a_deployment_that_fails_says_why_and_exits_1(cli_at_hub: CommandLine) -> None:
+    shop = new_shop(cli_at_hub, "https://api.my-shop.example")
+    # It builds here, and breaks where there is no variable HOME.
+    broken = 'import os\n\nos.environ["HOME"]\n'
+    connector = shop / "my_shop" / "connector.py"
+    connector.write_text(broken + connector.read_text("utf-8"))
+
+    answer = cli_at_hub.process("deployment", "create", "--wait", "--skip-tests", folder=shop)
+
+    assert answer.exit_code == 1
+    assert "Connector Deploy Failed: " in answer.talk
+    assert "HOME" in answer.talk
+
+
+def test_doctor_is_content_with_a_real_hub(cli_at_hub: CommandLine) -> None:
+    answer = cli_at_hub.process("doctor")
+
+    assert answer.exit_code == 0, answer.talk + answer.data
+
+
+def new_shop(cli: CommandLine, url: str) -> Path:
+    assert cli.process("connector", "init", "My Shop").exit_code == 0
+    shop = cli.folder / "my-shop"
+    (shop / "my_shop" / "connector.py").write_text(f'from jackfield import Connector\n\nmy_shop = Connector("{url}")\n')
+    return shop
