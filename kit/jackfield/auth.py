@@ -3,46 +3,30 @@
 A way says which credentials it needs (a JSON Schema), where they go in a request, and which texts must never be seen:
 
     NoSignIn   ApiKey (header, query or cookie)   Bearer   Basic
+    OAuth2Code   OAuth2Password   OAuth2ClientCredentials   OAuth1   TokenRequest   (see jackfield.oauth)
 
 A connector names one; the egress engine applies it. The connector's own code never sees a credential.
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
-from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit, urlunsplit
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from typing import ClassVar
 
+from pydantic import TypeAdapter, ValidationError
+
+from jackfield.credentials import (
+    AuthenticationType,
+    Credentials,
+    Place,
+    basic_pair,
+    credential_schema,
+    with_credential,
+    with_header,
+)
 from jackfield.exchange import JsonObject, Request
-
-Credentials = Mapping[str, Any]
-
-
-class AuthenticationType(StrEnum):
-    """How the public contract names the families (GET …/environments, `authenticationType`)."""
-
-    TOKEN = "token"  #: somebody typed it in: API keys, bearer tokens, user name and password
-    OAUTH1 = "oauth1"
-    OAUTH2 = "oauth2"  #: authorization code
-    OAUTH2_PASSWORD = "oauth2password"
-    OAUTH2_CLIENT_CREDENTIALS = "oauth2client_credentials"
-    BUILTIN = "builtin"  #: nothing to type in
-
-
-class Place(StrEnum):
-    """Where in a request an API key goes."""
-
-    HEADER = "header"
-    QUERY = "query"
-    COOKIE = "cookie"
-
-
-def _credential_schema(**titles: str) -> JsonObject:
-    properties = {name: {"type": "string", "title": title, "minLength": 1} for name, title in titles.items()}
-    return {"type": "object", "properties": properties, "required": list(titles), "additionalProperties": False}
+from jackfield.oauth.ways import OAuth1, OAuth2ClientCredentials, OAuth2Code, OAuth2Password, TokenRequest
 
 
 @dataclass(frozen=True)
@@ -76,17 +60,10 @@ class ApiKey:
     authentication_type: ClassVar[AuthenticationType] = AuthenticationType.TOKEN
 
     def credentials_schema(self) -> JsonObject:
-        schema = _credential_schema(apiKey="API key")
-        schema["properties"]["apiKey"]["format"] = "password"
-        return schema
+        return credential_schema("apiKey", apiKey="API key")
 
     def sign(self, request: Request, credentials: Credentials) -> Request:
-        value = f"{self.prefix}{credentials['apiKey']}"
-        if self.place is Place.QUERY:
-            return replace(request, url=_with_query(request.url, self.name, value))
-        if self.place is Place.COOKIE:
-            return _with_header(request, "Cookie", f"{self.name}={quote(value, safe='')}")
-        return _with_header(request, self.name, value)
+        return with_credential(request, self.place, self.name, f"{self.prefix}{credentials['apiKey']}")
 
     def secrets(self, credentials: Credentials) -> list[str]:
         return [credentials["apiKey"]]
@@ -100,12 +77,10 @@ class Bearer:
     authentication_type: ClassVar[AuthenticationType] = AuthenticationType.TOKEN
 
     def credentials_schema(self) -> JsonObject:
-        schema = _credential_schema(accessToken="Access token")
-        schema["properties"]["accessToken"]["format"] = "password"
-        return schema
+        return credential_schema("accessToken", accessToken="Access token")
 
     def sign(self, request: Request, credentials: Credentials) -> Request:
-        return _with_header(request, "Authorization", f"Bearer {credentials['accessToken']}")
+        return with_header(request, "Authorization", f"Bearer {credentials['accessToken']}")
 
     def secrets(self, credentials: Credentials) -> list[str]:
         return [credentials["accessToken"]]
@@ -119,20 +94,34 @@ class Basic:
     authentication_type: ClassVar[AuthenticationType] = AuthenticationType.TOKEN
 
     def credentials_schema(self) -> JsonObject:
-        schema = _credential_schema(username="User name", password="Password")
-        schema["properties"]["password"]["format"] = "password"
-        return schema
+        return credential_schema("password", username="User name", password="Password")
 
     def sign(self, request: Request, credentials: Credentials) -> Request:
-        return _with_header(request, "Authorization", f"Basic {_basic_pair(credentials)}")
+        return with_header(
+            request, "Authorization", f"Basic {basic_pair(credentials['username'], credentials['password'])}"
+        )
 
     def secrets(self, credentials: Credentials) -> list[str]:
-        return [credentials["password"], _basic_pair(credentials)]
+        return [credentials["password"], basic_pair(credentials["username"], credentials["password"])]
 
 
-SignIn = NoSignIn | ApiKey | Bearer | Basic
+OAuthSignIn = OAuth2Code | OAuth2Password | OAuth2ClientCredentials | OAuth1 | TokenRequest
+SignIn = NoSignIn | ApiKey | Bearer | Basic | OAuthSignIn
 
-_WAYS: dict[str, type[SignIn]] = {way.kind: way for way in (NoSignIn, ApiKey, Bearer, Basic)}
+_WAYS: dict[str, type[SignIn]] = {
+    way.kind: way
+    for way in (
+        NoSignIn,
+        ApiKey,
+        Bearer,
+        Basic,
+        OAuth2Code,
+        OAuth2Password,
+        OAuth2ClientCredentials,
+        OAuth1,
+        TokenRequest,
+    )
+}
 
 
 def sign_in_to_json(way: SignIn) -> JsonObject:
@@ -141,27 +130,35 @@ def sign_in_to_json(way: SignIn) -> JsonObject:
 
 
 def sign_in_from_json(data: JsonObject) -> SignIn:
-    """Return the way `sign_in_to_json` wrote. Raises ValueError when it is not one."""
+    """Return the way `sign_in_to_json` wrote; settings that are not there have their defaults.
+
+    Raises ValueError, which names the setting, when it is not one.
+    """
     settings = dict(data)
     kind = settings.pop("kind", None)
-    if kind not in _WAYS:
-        raise ValueError(f"unknown way to sign in: {kind!r}")
-    if kind == ApiKey.kind:
-        settings["place"] = Place(settings["place"])
-    return _WAYS[kind](**settings)
+    way = _WAYS.get(kind) if isinstance(kind, str) else None
+    if way is None:
+        raise ValueError(f"unknown way to sign in: {kind!r}; there are {', '.join(_WAYS)}")
+    unknown = settings.keys() - {setting.name for setting in fields(way)}
+    if unknown:
+        raise ValueError(f"{way.kind} has no setting {min(unknown)!r}")
+    try:
+        return _reader(way).validate_python(settings)
+    except ValidationError as mistake:
+        raise ValueError(f"{way.kind}: {_first_problem(mistake)}") from None
 
 
-def _basic_pair(credentials: Credentials) -> str:
-    return base64.b64encode(f"{credentials['username']}:{credentials['password']}".encode()).decode()
+def user_data_templates(way: SignIn) -> tuple[str, ...]:
+    """Return the URLs of a way that may hold `{field}`s, which an auth's user data fills."""
+    return way.templates if isinstance(way, OAuthSignIn) else ()
 
 
-def _with_header(request: Request, name: str, value: str) -> Request:
-    """Return the request with this header and no other of that name: a connector cannot sign in beside us."""
-    kept = tuple((key, text) for key, text in request.headers if key.lower() != name.lower())
-    return replace(request, headers=(*kept, (name, value)))
+@cache
+def _reader(way: type[SignIn]) -> TypeAdapter[SignIn]:
+    return TypeAdapter(way)
 
 
-def _with_query(url: str, name: str, value: str) -> str:
-    parts = urlsplit(url)
-    pair = f"{quote(name, safe='')}={quote(value, safe='')}"
-    return urlunsplit(parts._replace(query=f"{parts.query}&{pair}" if parts.query else pair))
+def _first_problem(mistake: ValidationError) -> str:
+    problem = mistake.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    return f"{where}: {problem['msg']}" if where else problem["msg"]

@@ -1,0 +1,70 @@
+"""What all ways to sign in share: the contract's names for them, and where a credential goes in a request."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from jackfield.exchange import JsonObject, Request
+
+Credentials = Mapping[str, Any]
+
+
+class AuthenticationType(StrEnum):
+    """How the public contract names the families (GET …/environments, `authenticationType`)."""
+
+    TOKEN = "token"  #: somebody typed it in: API keys, bearer tokens, user name and password
+    OAUTH1 = "oauth1"
+    OAUTH2 = "oauth2"  #: authorization code
+    OAUTH2_PASSWORD = "oauth2password"
+    OAUTH2_CLIENT_CREDENTIALS = "oauth2client_credentials"
+    BUILTIN = "builtin"  #: nothing to type in
+
+
+class Place(StrEnum):
+    """Where in a request an API key or a token goes."""
+
+    HEADER = "header"
+    QUERY = "query"
+    COOKIE = "cookie"
+
+
+def credential_schema(*secret: str, **titles: str) -> JsonObject:
+    """Return the JSON Schema of texts that are all required. Those named in `secret` are hidden while typing."""
+    properties: JsonObject = {
+        name: {"type": "string", "title": title, "minLength": 1} for name, title in titles.items()
+    }
+    for name in secret:
+        properties[name]["format"] = "password"
+    return {"type": "object", "properties": properties, "required": list(titles), "additionalProperties": False}
+
+
+def with_credential(request: Request, place: Place, name: str, value: str) -> Request:
+    """Return the request with a credential in its place."""
+    if place is Place.QUERY:
+        return replace(request, url=with_query(request.url, {name: value}))
+    if place is Place.COOKIE:
+        return with_header(request, "Cookie", f"{name}={quote(value, safe='')}")
+    return with_header(request, name, value)
+
+
+def with_header(request: Request, name: str, value: str) -> Request:
+    """Return the request with this header and no other of that name: a connector cannot sign in beside us."""
+    kept = tuple((key, text) for key, text in request.headers if key.lower() != name.lower())
+    return replace(request, headers=(*kept, (name, value)))
+
+
+def with_query(url: str, parameters: Mapping[str, str]) -> str:
+    """Return the URL with these parameters behind the ones it has."""
+    parts = urlsplit(url)
+    pairs = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters.items())
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, pairs)))))
+
+
+def basic_pair(username: str, password: str) -> str:
+    """Return what follows `Basic ` (RFC 7617, in UTF-8)."""
+    return base64.b64encode(f"{username}:{password}".encode()).decode()
