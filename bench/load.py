@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import count
+from typing import cast
+from typing import cast
 
 import httptools
 import uvloop
@@ -73,8 +75,7 @@ class Connection(asyncio.Protocol):
         self.done = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop has a class of its own
         self._send()
 
     def _send(self) -> None:

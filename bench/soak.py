@@ -1,0 +1,113 @@
+"""`make soak`: call without pause for a long time and watch what grows.
+
+Every ten seconds it prints how many calls were answered and what the hub's processes hold. It ends with an error when
+a call was refused, when the ledger misses one, or when memory or open files went on growing after the first third.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from bench.load import Seen
+from bench.processes import PROC, memory_megabytes, tree
+from bench.variants import Variant, jackfield, third_party
+
+SLICE_SECONDS = 10.0
+CONNECTIONS = 16
+MAX_GROWTH = 1.2  # the last third may hold this many times what the second third held
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the hub held after a slice."""
+
+    answers: int
+    refusals: int
+    p99_ms: float
+    memory_mb: float
+    processes: int
+    open_files: int
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600.0)
+    seconds = parser.parse_args().seconds
+    with (
+        tempfile.TemporaryDirectory(prefix="jackfield-soak-") as folder,
+        third_party() as port,
+        jackfield(Path(folder), port) as variant,
+    ):
+        samples = list(_slices(variant, seconds))
+        tasks = variant.tasks() or 0
+    problems = [*_wrong_counts(samples, tasks), *_growth(samples)]
+    print("\n".join(problems) or f"{tasks:,} calls, each in the ledger once; nothing grew")
+    sys.exit(1 if problems else 0)
+
+
+def _slices(variant: Variant, seconds: float) -> Iterator[Sample]:
+    give_up_at = time.monotonic() + seconds
+    while time.monotonic() < give_up_at:
+        sample = _slice(variant)
+        print("  ".join(f"{name} {value:,.0f}" for name, value in asdict(sample).items()), flush=True)
+        yield sample
+
+
+def _slice(variant: Variant) -> Sample:
+    work = asdict(variant.work(CONNECTIONS, SLICE_SECONDS))
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.load"], input=json.dumps(work).encode(), stdout=subprocess.PIPE, check=True
+    )
+    seen = Seen(**json.loads(done.stdout))
+    processes = tree(variant.process)
+    return Sample(
+        answers=seen.all_answers,
+        refusals=seen.refusals,
+        p99_ms=seen.p99,
+        memory_mb=memory_megabytes(variant.process),
+        processes=len(processes),
+        open_files=sum(_open_files(process) for process in processes),
+    )
+
+
+def _open_files(process: int) -> int:
+    try:
+        return sum(1 for _ in (PROC / str(process) / "fd").iterdir())
+    except OSError:
+        return 0  # it has ended meanwhile
+
+
+def _wrong_counts(samples: list[Sample], tasks: int) -> list[str]:
+    answers, refusals = sum(one.answers for one in samples), sum(one.refusals for one in samples)
+    problems = [f"{refusals:,} calls were refused"] if refusals else []
+    return problems if tasks == answers else [*problems, f"{answers:,} answers, but {tasks:,} rows in the ledger"]
+
+
+def _growth(samples: list[Sample]) -> list[str]:
+    third = len(samples) // 3
+    if third == 0:
+        return []  # too short to say
+    middle, last = samples[third : 2 * third], samples[-third:]
+    return [
+        f"{name} grew from {before:,.0f} to {after:,.0f}"
+        for name in ("memory_mb", "processes", "open_files")
+        for before, after in [(_typical(middle, name), _typical(last, name))]
+        if after > before * MAX_GROWTH
+    ]
+
+
+def _typical(samples: list[Sample], name: str) -> float:
+    return median(float(getattr(sample, name)) for sample in samples)
+
+
+if __name__ == "__main__":
+    main()
