@@ -11,6 +11,8 @@ from jackfield.egress.policy import Target, parse_url
 from jackfield.errors import NotAllowed
 from jackfield.exchange import Headers, Request, Response
 
+# A URL, "//host…", or a path. urljoin would quietly repair the rest: control characters, "///host", "http:host".
+_LOCATION = re.compile(r"(?!///)(?![A-Za-z][A-Za-z0-9+.-]*:(?!//[^/]))[!-\[\]-~]+")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -21,8 +23,7 @@ def is_redirect(response: Response) -> bool:
 def redirected_target(origin: Target, response: Response) -> Target:
     """Return where the response sends us. Raises NotAllowed when its Location is odd, or leaves encryption."""
     location = response.header("Location") or ""
-    # urljoin would quietly drop what this refuses.
-    if not re.fullmatch(r"[!-\[\]-~]+", location):
+    if not _LOCATION.fullmatch(location):
         raise NotAllowed(f"{origin.host_and_port} redirects to something that is not a URL.")
     target = parse_url(urljoin(origin.url, location).partition("#")[0])
     if origin.scheme == "https" and target.scheme == "http":
