@@ -23,7 +23,7 @@ from jackfield_hub.deployments import build
 from jackfield_hub.deployments import routes as deployments
 from jackfield_hub.deployments.service import largest_body
 from jackfield_hub.errors import Broken, InvalidInput, NotFound, Refused, TooLarge, WrongMethod
-from jackfield_hub.front_door import App, FrontDoor
+from jackfield_hub.front_door import App, FrontDoor, Message, Receive, Scope, Send
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import routes as identity
 from jackfield_hub.openapi import describe_api
@@ -46,20 +46,18 @@ class Api(FastAPI):
 
     def __init__(self, hub: Hub) -> None:
         # A redirect to the path with a slash would be an answer without a message: such a path is simply unknown.
-        super().__init__(
-            version=version("jackfield-hub"),
-            docs_url=None,
-            redoc_url=None,
-            redirect_slashes=False,
-            max_body_size=largest_body(hub.settings),
-        )
+        super().__init__(version=version("jackfield-hub"), docs_url=None, redoc_url=None, redirect_slashes=False)
         self.state.hub = hub
+        self._largest_body = largest_body(hub.settings)
         for router in ROUTERS:
             self.include_router(router)
         self.add_exception_handler(Refused, _refuse)
         self.add_exception_handler(RequestValidationError, _refuse_invalid)
         self.add_exception_handler(HTTPException, _refuse_unserved)
         self.add_exception_handler(Exception, _apologise)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, _at_most(self._largest_body, receive), send)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -71,6 +69,21 @@ def create_app(hub: Hub) -> App:
     """Return the application that serves this hub, and begin to build what is deployed."""
     build.register(hub)
     return FrontDoor(CallPath(hub, Api(hub)))
+
+
+def _at_most(max_bytes: int, receive: Receive) -> Receive:
+    """Stop reading a body that is too large. FastAPI's own limit (`max_body_size`) would answer in plain text."""
+    taken = 0
+
+    async def receive_some() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > max_bytes:
+            raise HTTPException(TooLarge.status)
+        return message
+
+    return receive_some
 
 
 def _answer(refusal: Refused) -> Response:

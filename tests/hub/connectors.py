@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tests.hub.people import Answer, Person
@@ -82,6 +83,15 @@ async def wait_until_finished(person: Person, name: str, deployment_id: str, ver
             return answer.json
         await asyncio.sleep(0.02)
     raise AssertionError(f"{name} was still Deploying after {BUILD_SECONDS} seconds")
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Return as soon as it is so; fail when it never is."""
+    for _ in range(BUILD_SECONDS * 50):
+        if is_so():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it never came to be")
 
 
 async def deploy_and_wait(person: Person, data: bytes, name: str = "acme", version: str = "1.0") -> dict[str, Any]:

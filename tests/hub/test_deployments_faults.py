@@ -1,0 +1,171 @@
+"""Builds that are cut short, doubled or damaged: each deployment still ends, and ends once."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jackfield_hub.deployments import service
+from jackfield_hub.deployments.bundles import BundleChanged, digest_of
+from jackfield_hub.hub import Hub
+from jackfield_hub.settings import Settings
+from tests.hub.connectors import connector_zip, deploy, deploy_and_wait, deployment_path, until, wait_until_finished
+from tests.hub.people import Person
+
+SLOW_IMPORT = {"acme/operations/slow.py": "import time\ntime.sleep(0.5)\n"}
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"job_lease_seconds": 2.0})
+
+
+def sql(hub: Hub, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Look into the database, or change it as another process would."""
+    connection = sqlite3.connect(hub.settings.data_dir / "core.db", timeout=10)
+    try:
+        with connection:
+            return connection.execute(statement, values).fetchall()
+    finally:
+        connection.close()
+
+
+async def wait_for_stage(hub: Hub, stage: str) -> None:
+    await until(lambda: sql(hub, "SELECT stage FROM deployments ORDER BY seq DESC LIMIT 1") == [(stage,)])
+
+
+async def test_a_build_that_was_away_too_long_changes_nothing_and_the_next_one_finishes(alice: Person, hub: Hub):
+    answer = await deploy(alice, connector_zip(files=SLOW_IMPORT))
+    await wait_for_stage(hub, "describe")
+
+    sql(hub, "UPDATE jobs SET fence = fence + 1, lease_until = ?", time.time() + 1)  # as one does who takes it over
+    deployment = await wait_until_finished(alice, "acme", answer.json["id"])
+
+    assert deployment["deploymentStatus"] == "Deployed"
+    assert sql(hub, "SELECT attempt, stage FROM deployments") == [(3, "publish")]
+    assert sql(hub, "SELECT count(*), max(revision) FROM connectors") == [(1, 1)]
+    assert sql(hub, "SELECT count(*) FROM jobs") == [(0,)]
+
+
+async def test_a_build_whose_deployment_has_ended_meanwhile_publishes_nothing(alice: Person, hub: Hub):
+    await deploy(alice, connector_zip(files=SLOW_IMPORT))
+    await wait_for_stage(hub, "describe")
+
+    sql(hub, "UPDATE deployments SET state = 'Failed', failed_step = 'describe', reason = 'elsewhere'")
+    await until(lambda: sql(hub, "SELECT count(*) FROM jobs") == [(0,)])
+
+    assert sql(hub, "SELECT count(*) FROM connectors") == [(0,)]
+    assert (await alice.get(deployment_path("acme", "latest"))).json["errors"][0]["message"] == "elsewhere"
+
+
+async def test_a_deployment_whose_builder_is_lost_every_time_fails_and_says_so(alice: Person, hub: Hub):
+    await hub.jobs.stop()
+    answer = await deploy(alice, connector_zip())
+    sql(hub, "UPDATE jobs SET attempt = 5")
+
+    hub.jobs.start()
+    deployment = await wait_until_finished(alice, "acme", answer.json["id"])
+
+    assert deployment["deploymentStatus"] == "Failed"
+    assert deployment["errors"][0]["message"].startswith("BuilderLost: ")
+    assert sql(hub, "SELECT count(*) FROM jobs") == [(0,)]
+    assert (await deploy_and_wait(alice, connector_zip()))["deploymentStatus"] == "Deployed"
+
+
+async def test_a_hub_that_stops_in_the_middle_of_a_build_hands_it_back(alice: Person, hub: Hub):
+    answer = await deploy(alice, connector_zip(files=SLOW_IMPORT))
+    await wait_for_stage(hub, "describe")
+
+    await hub.jobs.stop()
+    left = list((hub.settings.data_dir / "scratch").iterdir())
+    hub.jobs.start()
+    deployment = await wait_until_finished(alice, "acme", answer.json["id"])
+
+    assert left == []
+    assert deployment["deploymentStatus"] == "Deployed"
+
+
+async def test_a_damaged_source_is_noticed(alice: Person, hub: Hub):
+    await hub.jobs.stop()
+    answer = await deploy(alice, connector_zip())
+    [source] = (hub.settings.data_dir / "sources").iterdir()
+    _flip_a_bit(source)
+
+    hub.jobs.start()
+    deployment = await wait_until_finished(alice, "acme", answer.json["id"])
+
+    assert deployment["errors"] == [{"step": "unpack", "message": "The stored source is damaged. Deploy it again."}]
+
+
+async def test_a_build_that_takes_too_long_is_ended(alice: Person, hub: Hub):
+    hub.settings = hub.settings.model_copy(update={"build_seconds": 0.3})
+
+    deployment = await deploy_and_wait(alice, connector_zip(files={"acme/operations/slow.py": "while True: pass"}))
+
+    assert deployment["errors"][0]["step"] == "describe"
+    assert "took" in deployment["errors"][0]["message"]
+
+
+async def test_a_bundle_with_one_changed_bit_is_not_opened(alice: Person, hub: Hub):
+    await deploy_and_wait(alice, connector_zip())
+    [bundle] = hub.bundles.folder.iterdir()
+    digest = f"sha256:{bundle.name}"
+
+    assert hub.bundles.verify(digest) == bundle
+    _flip_a_bit(bundle / "source" / "acme" / "connector.py")
+
+    with pytest.raises(BundleChanged):
+        hub.bundles.verify(digest)
+
+
+async def test_the_same_source_deployed_again_mends_a_damaged_bundle(alice: Person, hub: Hub):
+    await deploy_and_wait(alice, connector_zip())
+    [bundle] = hub.bundles.folder.iterdir()
+    _flip_a_bit(bundle / "source" / "acme" / "connector.py")
+
+    await deploy_and_wait(alice, connector_zip())
+
+    assert list(hub.bundles.folder.iterdir()) == [bundle]
+    assert digest_of(bundle) == f"sha256:{bundle.name}"
+
+
+async def test_the_same_source_is_one_bundle(alice: Person, hub: Hub):
+    first = await deploy_and_wait(alice, connector_zip())
+    second = await deploy_and_wait(alice, connector_zip())
+
+    assert first["id"] != second["id"]
+    assert len(list(hub.bundles.folder.iterdir())) == 1
+    assert sql(hub, "SELECT count(DISTINCT bundle_digest) FROM deployments") == [(1,)]
+
+
+async def test_what_nobody_names_is_removed_after_an_hour_and_not_before(alice: Person, hub: Hub):
+    await deploy_and_wait(alice, connector_zip())
+    sources = hub.settings.data_dir / "sources"
+    old = [sources / f"{'0' * 64}.zip", sources / "cut-off.draft", hub.bundles.folder / ("0" * 64)]
+    young = sources / f"{'1' * 64}.zip"
+    for path in (*old[:2], young):
+        path.write_bytes(b"x")
+    old[2].mkdir()
+    for path in (*sources.iterdir(), *hub.bundles.folder.iterdir()):
+        if path != young:
+            os.utime(path, (0, time.time() - 3700))
+
+    assert await service.forget_orphans(hub) == 3
+
+    assert len(list(sources.iterdir())) == 2
+    assert young.exists()
+    assert len(list(hub.bundles.folder.iterdir())) == 1
+    assert (await alice.post("/core/v1/connectors/acme/versions/1.0/call", {"operation": "say", "input": {}})).json[
+        "outcome"
+    ] == "success"
+
+
+def _flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
