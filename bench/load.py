@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from typing import cast
-from typing import cast
 
 import httptools
 import uvloop
