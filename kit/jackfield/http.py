@@ -54,7 +54,7 @@ _CLASSES: dict[int, type[ServiceError]] = {
 _NO_CONTENT = frozenset({204, 205})
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.]*)\}")
 _LEGAL_IN_PATH = "/?#[]@!$&'()*+,;=:~%|"
-_NEXT_LINK = re.compile(r'<([^>]*)>[^<]*;\s*rel="?(?:[^";,]* )?next[" ;,]?', re.IGNORECASE)
+_NEXT_LINK = re.compile(r'<([^>]*)>[^<]*;\s*rel="?(?:[^";,]* )?next(?=[" ;,]|$)', re.IGNORECASE)
 
 
 class RequestOptions(TypedDict, total=False):
