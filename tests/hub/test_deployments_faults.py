@@ -17,7 +17,7 @@ from jackfield_hub.settings import Settings
 from tests.hub.connectors import connector_zip, deploy, deploy_and_wait, deployment_path, until, wait_until_finished
 from tests.hub.people import Person
 
-SLOW_IMPORT = {"acme/operations/slow.py": "import time\ntime.sleep(0.5)\n"}
+SLOW_IMPORT = {"acme/operations/slow.py": "import time\ntime.sleep(1)\n"}
 
 
 @pytest.fixture
