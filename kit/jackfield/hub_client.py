@@ -22,6 +22,7 @@ from jackfield.exchange import JsonObject
 
 CALL_SECONDS = 120.0  # longer than the hub lets any call run
 UPLOAD_SECONDS = 300.0  # an archive over a slow line
+LOOKS_LIKE = "the address of a hub looks like https://hub.example.com"
 
 
 class HubProblem(Exception):
@@ -50,9 +51,13 @@ class HubAddress(ValueError):
 
 def check_address(url: str) -> str:
     """Return the address without a slash at its end. Raises HubAddress."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise HubAddress("the address of a hub looks like https://hub.example.com")
+    try:
+        parts = urlsplit(url.strip())
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        raise HubAddress(LOOKS_LIKE) from None
+    if not is_whole or parts.query or parts.fragment or not url.strip().isprintable() or " " in url.strip():
+        raise HubAddress(LOOKS_LIKE)
     if "@" in parts.netloc:
         raise HubAddress("the address of a hub holds no user name or password; the token is asked for apart")
     return url.strip().rstrip("/")
@@ -107,13 +112,17 @@ class HubClient:
         content = None if body is None else orjson.dumps(body)
         request = Request(self.url + path, data=content, headers=self._headers(content), method=method)  # noqa: S310
         try:
-            with self._opener.open(request, timeout=timeout_seconds or self.timeout_seconds) as answer:
+            return self._answer(request, timeout_seconds or self.timeout_seconds)
+        except (OSError, HTTPException) as problem:
+            raise HubUnreachable(f"no hub answers at {self.url} ({_reason(problem)})") from None
+
+    def _answer(self, request: Request, timeout_seconds: float) -> JsonObject:
+        try:
+            with self._opener.open(request, timeout=timeout_seconds) as answer:
                 return self._read(answer)
         except HTTPError as refusal:
             with refusal:
                 raise self._refused(refusal) from None
-        except (OSError, HTTPException) as problem:
-            raise HubUnreachable(f"no hub answers at {self.url} ({_reason(problem)})") from None
 
     def _headers(self, content: bytes | None) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": f"jackfield/{version('jackfield')}"}

@@ -48,7 +48,16 @@ def test_a_token_the_hub_refuses_is_not_saved(cli: CommandLine, hub: StandInHub)
 
 
 @pytest.mark.parametrize(
-    "url", ["hub.example.com", "ftp://hub.example.com", "https://alice:secret@hub.example.com", "http://"]
+    "url",
+    [
+        "hub.example.com",
+        "ftp://hub.example.com",
+        "https://alice:secret@hub.example.com",
+        "http://",
+        "http://[::1",
+        "http://host:port",
+        "http://a b",
+    ],
 )
 def test_an_address_that_is_none_is_a_usage_error(cli: CommandLine, url: str) -> None:
     answer = cli("login", "--url", url, "--token-stdin", stdin=TOKEN)

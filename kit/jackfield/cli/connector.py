@@ -97,7 +97,7 @@ def test(
     flags = {"--record": record, "--live": live, "--diff": diff, "-v": verbose, "-s": verbose, "-q": not verbose}
     options = [flag for flag, is_set in flags.items() if is_set]
     say(f"Running the tests of {operation or project.metadata.name}")
-    done = workbench.run_tests(project.folder, tests, options)
+    done = workbench.run_tests(project.folder, tests, options, wants_results=as_json)
     if as_json:
         print_json({"isSuccess": done.is_success, "elements": done.results})
     workbench.check_success(done)

@@ -138,7 +138,8 @@ def _what(state: JsonObject) -> str:
 
 def _why(state: JsonObject) -> str:
     """Return what the hub says in `errors`, `[{"step": "install", "message": "…"}]`; it need not say anything."""
-    said = [f"{error['step']}: {error['message']}" for error in state.get("errors") or []]
+    errors: list[JsonObject] = state.get("errors") or []
+    said = [f"{error['step']}: {error['message']}" for error in errors]
     return "; ".join(said) or "the hub does not say why; ask whoever runs it"
 
 

@@ -21,6 +21,7 @@ EXAMPLE = PACKAGE.parent.parent / "examples" / "acme"  # in a checkout of the re
 STARTERS = Path(__file__).parent / "starters"  # one folder a kind of operation
 SUFFIX = ".txt"  # a starter's files end so: it is a text to copy, not code of ours
 LEFT_BEHIND = frozenset({"__pycache__", ".venv", ".pytest_cache", ".ruff_cache", "dist"})
+SECRET_SUFFIX = ".ctx.json"  # somebody's credentials; jackfield.project says the same, but is slow to import
 OWN_NAMES = frozenset({"jackfield", "jackfield_hub", "tests", "conftest"})
 
 HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -90,7 +91,7 @@ def template_folder() -> Path:
 def _fill(draft: Path, template: Path, name: str) -> None:
     for source in sorted(template.rglob("*")):
         path = source.relative_to(template)
-        if source.is_dir() or LEFT_BEHIND.intersection(path.parts):
+        if source.is_dir() or LEFT_BEHIND.intersection(path.parts) or path.name.endswith(SECRET_SUFFIX):
             continue
         target = draft / path.as_posix().replace("acme", name.replace("-", "_"))
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -96,13 +96,14 @@ class TestRun:
     results: list[JsonObject]
 
 
-def run_tests(folder: Path, tests: Path, options: Sequence[str] = ()) -> TestRun:
+def run_tests(folder: Path, tests: Path, options: Sequence[str], *, wants_results: bool = False) -> TestRun:
     """Run the tests with pytest in a process of their own; its report goes to stderr. Raises CommandFailed."""
     if not tests.exists():
         raise CommandFailed(f"there are no tests: {tests} is missing", WRITE_A_TEST)
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
-        command = [sys.executable, "-m", "pytest", str(tests), f"--junitxml={report}", *options]
+        reporting = [f"--junitxml={report}"] if wants_results else []
+        command = [sys.executable, "-m", "pytest", str(tests), *reporting, *options]
         sys.stderr.flush()
         done = subprocess.run(command, cwd=folder, stdout=STDERR, check=False)  # noqa: S603
         if done.returncode == NO_TESTS:
@@ -113,7 +114,7 @@ def run_tests(folder: Path, tests: Path, options: Sequence[str] = ()) -> TestRun
 def check_tests(folder: Path) -> None:
     """Run all tests. Raises CommandFailed when one fails, or when there is none."""
     say("Running the tests")
-    check_success(run_tests(folder, folder / "tests"))
+    check_success(run_tests(folder, folder / "tests", ["-q"]))
 
 
 def check_success(done: TestRun) -> None:
@@ -123,7 +124,7 @@ def check_success(done: TestRun) -> None:
 
 
 def _read_results(report: Path) -> list[JsonObject]:
-    if not report.exists():  # pytest did not come so far
+    if not report.exists():  # nobody asked for it, or pytest did not come so far
         return []
     return [_result(case) for case in ElementTree.parse(report).getroot().iter("testcase")]  # noqa: S314 pytest wrote it
 
