@@ -66,6 +66,11 @@ class Settings(BaseSettings):
             return value
         return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
 
+    @field_validator("data_dir")
+    @classmethod
+    def _from_here(cls, value: Path) -> Path:
+        return value.absolute()  # workers have another current folder than we have
+
     @field_validator("database")
     @classmethod
     def _known_database(cls, value: str) -> str:
@@ -75,7 +80,7 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        return self.database or f"sqlite:///{self.data_dir.absolute() / 'core.db'}"
+        return self.database or f"sqlite:///{self.data_dir / 'core.db'}"
 
 
 def read_settings(**given: Any) -> Settings:

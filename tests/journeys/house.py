@@ -53,9 +53,10 @@ def running_house(data: Path, port: int) -> Generator[House]:
     """Give a running `make run` with its data in `data`."""
     data.mkdir(exist_ok=True)
     log = data / "printed.txt"
+    relative = os.path.relpath(data, REPOSITORY)  # as people type it, and as the Makefile's own default is
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["make", "--no-print-directory", "run", f"PORT={port}", f"DATA={data}"],
+            ["make", "--no-print-directory", "run", f"PORT={port}", f"DATA={relative}"],
             cwd=REPOSITORY,
             stdin=subprocess.DEVNULL,
             stdout=output,
