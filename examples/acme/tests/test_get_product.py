@@ -1,9 +1,10 @@
 """Get product."""
 
 import pytest
-from acme.operations.get_product import ProductRef, get_product
 from jackfield import NotFound
 from jackfield.testing import FakeService, Recorded, run
+
+from acme.operations.get_product import ProductRef, get_product
 
 
 def test_a_product_has_a_title_and_a_price(recorded: Recorded) -> None:

@@ -1,8 +1,9 @@
 """Create customer."""
 
+from jackfield.testing import FakeService, Recorded, run
+
 from customers.operations.create_customer import NewCustomer, create_customer
 from customers.operations.delete_customer import CustomerToDelete, delete_customer
-from jackfield.testing import FakeService, Recorded, run
 
 
 def test_a_new_customer_has_an_id(recorded: Recorded) -> None:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from customers.operations.customer_choices import customer_choices
 from jackfield.connector import Connector
 from jackfield.project import find_project
 from jackfield.testing import Recorded
+
+from customers.operations.customer_choices import customer_choices
 
 
 def test_every_customer_is_an_entry(recorded: Recorded) -> None:

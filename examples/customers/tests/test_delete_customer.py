@@ -1,9 +1,10 @@
 """Delete customer."""
 
 import pytest
-from customers.operations.delete_customer import CustomerToDelete, delete_customer
 from jackfield import NotFound
 from jackfield.testing import FakeService, run
+
+from customers.operations.delete_customer import CustomerToDelete, delete_customer
 
 
 def test_a_deleted_customer_is_named() -> None:

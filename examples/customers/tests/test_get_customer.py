@@ -1,9 +1,10 @@
 """Get customer."""
 
 import pytest
-from customers.operations.get_customer import CustomerRef, get_customer
 from jackfield import NotFound
 from jackfield.testing import FakeService, Recorded, run
+
+from customers.operations.get_customer import CustomerRef, get_customer
 
 
 def test_a_customer_is_read_by_id(recorded: Recorded) -> None:

@@ -1,7 +1,8 @@
 """List customers."""
 
-from customers.operations.list_customers import CustomerQuery, list_customers
 from jackfield.testing import Recorded
+
+from customers.operations.list_customers import CustomerQuery, list_customers
 
 
 def test_a_page_leads_to_the_next(recorded: Recorded) -> None:

@@ -1,9 +1,10 @@
 """Update customer."""
 
 import pytest
-from customers.operations.update_customer import CustomerChange, update_customer
 from jackfield import InvalidInput
 from jackfield.testing import FakeService, Recorded, run
+
+from customers.operations.update_customer import CustomerChange, update_customer
 
 
 def test_what_is_left_out_stays_as_it_is(recorded: Recorded) -> None:
