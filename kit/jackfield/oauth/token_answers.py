@@ -127,7 +127,7 @@ def read_token_answer(
     )
 
 
-def with_expiry(way: TokenHolder, credentials: Credentials, now: float) -> JsonObject:
+def with_expiry(credentials: Credentials, now: float) -> JsonObject:
     """Return credentials that came from elsewhere with the moment their token ends, as far as they say it.
 
     `{"accessToken": "…", "expiresIn": 3600}` means 3600 seconds from now.
