@@ -22,6 +22,8 @@ from jackfield.project import Project, ProjectMistake, find_project, load, pack
 from jackfield.shapes import ShapeMistake
 
 WRITE_A_TEST = "jackfield connector add-operation writes an operation with its test"
+# Where pytest-asyncio happens to be installed, it talks about an option that tests of connectors have no use for.
+UNASKED_ADVICE = 'ignore:The configuration option "asyncio_default_fixture_loop_scope"'
 NO_TESTS = 5  # what pytest exits with when it found none
 STDERR = 2  # the descriptor: a test report is talk, not data
 
@@ -103,7 +105,7 @@ def run_tests(folder: Path, tests: Path, options: Sequence[str], *, wants_result
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
         reporting = [f"--junitxml={report}"] if wants_results else []
-        command = [sys.executable, "-m", "pytest", str(tests), *reporting, *options]
+        command = [sys.executable, "-W", UNASKED_ADVICE, "-m", "pytest", str(tests), *reporting, *options]
         sys.stderr.flush()
         done = subprocess.run(command, cwd=folder, stdout=STDERR, check=False)  # noqa: S603
         if done.returncode == NO_TESTS:
