@@ -30,8 +30,9 @@ lint: install ## Style, types, and who may import whom
 bench: install ## Measure a call against a bare client, a proxy and (when installed) Node-RED, in one run
 	@.venv/bin/python -m bench.run
 
-soak: install ## Call without pause for SECONDS=600 and watch memory, workers and the ledger
+soak: install ## Call without pause for SECONDS=600 and watch what grows; then kill the hub 100 times while it deploys
 	@.venv/bin/python -m bench.soak --seconds $(SECONDS)
+	@.venv/bin/python -m bench.soak_deployments --deployments 50 --kills 100
 
 docs: install ## Write docs/reference from the code
 	@.venv/bin/python docs/reference/write.py
