@@ -276,13 +276,12 @@ async def test_a_worker_has_no_environment_and_four_descriptors(pool, connector,
             "planted": str(libc.getenv(b"JACKFIELD_PLANTED")),
             "descriptors": [n for n in range(4096) if is_open(n)],
             "site": "site" in sys.modules,
-            "alone": os.getsid(0) == os.getpid(),
         }
     """)
 
     seen = await give(pool, bundle, "look")
 
-    assert seen == {"environment": {}, "planted": "None", "descriptors": [0, 1, 2, 3], "site": False, "alone": True}
+    assert seen == {"environment": {}, "planted": "None", "descriptors": [0, 1, 2, 3], "site": False}
 
 
 async def test_dependencies_are_importable_and_their_pth_files_never_run(pool, connector, tmp_path):

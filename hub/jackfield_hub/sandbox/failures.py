@@ -16,6 +16,8 @@ import orjson
 
 from jackfield.errors import Fault, OperationError, PlatformError
 
+NOT_CONFINED = 70  # the status a worker ends with when its jail could not be closed
+
 
 @dataclass(frozen=True)
 class WorkerOutcome:

@@ -17,8 +17,9 @@ import orjson
 import jackfield
 import jackfield_hub
 from jackfield_hub.sandbox import orders
+from jackfield_hub.sandbox.boot import COMMAND
 from jackfield_hub.sandbox.frames import SOCKET_BUFFER_BYTES
-from jackfield_hub.sandbox.zygote import BOOT
+from jackfield_hub.sandbox.jail import Rung
 
 START_SECONDS = 30.0
 END_SECONDS = 2.0
@@ -41,19 +42,20 @@ class Launcher:
     `on_ended(worker, status)` is called when a worker ends, `on_lost()` once when the zygote itself does.
     """
 
-    def __init__(self, on_ended: Callable[[int, int], None], on_lost: Callable[[], None]) -> None:
+    def __init__(self, rung: Rung, on_ended: Callable[[int, int], None], on_lost: Callable[[], None]) -> None:
+        self._rung = rung
         self._on_ended = on_ended
         self._on_lost = on_lost
         self._risen = asyncio.Event()
         self._lost = asyncio.Event()
-        self.pid: int | None = None
+        self._reason = "the zygote ended while it started"
 
     async def start(self) -> None:
         """Return when the zygote takes orders. Raises ZygoteLost when it does not rise."""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._control.setblocking(False)
-            self._process = await asyncio.to_thread(_start_process, theirs)
+            self._process = await asyncio.to_thread(_start_process, theirs, self._rung)
         asyncio.get_running_loop().add_reader(self._control, self._listen)
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -63,7 +65,12 @@ class Launcher:
             raise ZygoteLost("the zygote did not start") from None
         if self._lost.is_set():
             await self.stop()
-            raise ZygoteLost("the zygote ended while it started")
+            raise ZygoteLost(self._reason)
+
+    @property
+    def pid(self) -> int:
+        """The process all others come from: in R1 the starter, in R2 the zygote itself."""
+        return self._process.pid
 
     async def stop(self) -> None:
         """End the zygote and with it all its workers. Returns when it is gone."""
@@ -117,8 +124,9 @@ class Launcher:
             return
         news = orders.from_bytes(message)
         if isinstance(news, orders.Risen):
-            self.pid = news.pid
             self._risen.set()
+        elif isinstance(news, orders.Stuck):
+            self._reason = news.reason
         elif isinstance(news, orders.Ended):
             self._on_ended(news.worker, news.status)
 
@@ -131,9 +139,10 @@ class Launcher:
             self._on_lost()
 
 
-def _start_process(control: socket.socket) -> subprocess.Popen[bytes]:
+def _start_process(control: socket.socket, rung: Rung) -> subprocess.Popen[bytes]:
     """Start the interpreter with no environment, no site directory and one descriptor of ours."""
-    command = [os.path.realpath(sys.executable), "-I", "-S", "-c", BOOT, str(control.fileno()), *import_paths()]
+    interpreter = (os.path.realpath(sys.executable), "-I", "-S", "-c", COMMAND)
+    command = [*interpreter, str(control.fileno()), rung.value, *import_paths()]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and our own words
         command,
         env={},

@@ -19,6 +19,7 @@ from jackfield.errors import OperationError, PlatformError, TimedOut
 from jackfield.exchange import Request, Response
 from jackfield_hub.sandbox import frames
 from jackfield_hub.sandbox.failures import (
+    NOT_CONFINED,
     LimitReached,
     LoadFailed,
     WorkerCrashed,
@@ -38,6 +39,7 @@ STDERR_BYTES = 64 * 1024
 LOAD_LOG_BYTES = 16 * 1024
 MAX_REFUSALS = 10_000  # without a result in between
 OVER = "The call is over."
+UNCONFINED = "The connector's worker could not be confined, so it was not started."
 ANSWER_TOO_LARGE = "The third party's answer is larger than a worker may get."
 MAX_UNREAD_BYTES = 64 * 1024 * 1024  # answers a worker has asked for and does not read
 
@@ -128,7 +130,8 @@ class WorkerLink(asyncio.Protocol):
         said = self._take_stderr()
         if self._failure is None:
             self.was_bad = bool(self._calls) or not self.loaded.done()
-            self._failure = WorkerCrashed(crash_text(status))
+            is_ours = status == NOT_CONFINED and not self.loaded.done()
+            self._failure = WorkerLost(UNCONFINED) if is_ours else WorkerCrashed(crash_text(status))
         if not self.loaded.done():
             self.loaded.set_exception(LoadFailed("\n".join(filter(None, (self._failure.message, said)))))
         for call_id in list(self._calls):

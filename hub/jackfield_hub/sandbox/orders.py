@@ -14,12 +14,14 @@ MAX_MESSAGE_BYTES = 64 * 1024
 class Hire:
     """Fork a worker for the bundle in `folder`. Two descriptors come along: its socket, and the pipe for its stderr.
 
-    `describes` asks for the manifest too. Longer logs are cut, larger results become an error.
+    `scratch` is a folder of its own, in R2. `describes` asks for the manifest too. Longer logs are cut, larger
+    results become an error.
     """
 
     kind: ClassVar[str] = "hire"
     worker: int
     folder: str
+    scratch: str
     describes: bool
     max_result_bytes: int
     max_log_bytes: int
@@ -38,7 +40,14 @@ class Risen:
     """The zygote has imported everything and takes orders."""
 
     kind: ClassVar[str] = "risen"
-    pid: int
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """The host does not let workers be confined that way."""
+
+    kind: ClassVar[str] = "stuck"
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -51,9 +60,9 @@ class Ended:
 
 
 Order = Hire | Kill
-News = Risen | Ended
+News = Risen | Stuck | Ended
 
-_KINDS: dict[str, type[Order | News]] = {kind.kind: kind for kind in (Hire, Kill, Risen, Ended)}
+_KINDS: dict[str, type[Order | News]] = {kind.kind: kind for kind in (Hire, Kill, Risen, Stuck, Ended)}
 
 
 def to_bytes(message: Order | News) -> bytes:

@@ -9,12 +9,14 @@ A key is (organization that calls, connector, bundle): no two organizations ever
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from jackfield import runner
@@ -24,6 +26,7 @@ from jackfield.manifest import Metadata
 from jackfield_hub.sandbox import frames
 from jackfield_hub.sandbox.circuit import Circuit
 from jackfield_hub.sandbox.failures import LoadFailed, Overloaded, WorkerLost, WorkerOutcome, WorkerPaused, failed
+from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.launcher import Launcher, ZygoteLost
 from jackfield_hub.sandbox.limits import Limits
 from jackfield_hub.sandbox.link import SendRequest, WorkerLink
@@ -59,8 +62,12 @@ class _Hired(NamedTuple):
 class Pool:
     """All workers. `start` before the first call, `stop` at the end; in between it mends itself."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, rung: Rung | None = None) -> None:
+        """`rung` None: the highest this host allows."""
         self.limits = limits or Limits()
+        self.rung = rung
+        self._scratch = TemporaryDirectory(prefix="jackfield-")
+        Path(self._scratch.name).chmod(0o711)
         self._hired: dict[int, _Hired] = {}
         self._serving: dict[WorkerKey, WorkerLink] = {}
         self._circuits: dict[WorkerKey, Circuit] = {}
@@ -71,12 +78,18 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def zygote_pid(self) -> int | None:
+    def first_pid(self) -> int | None:
+        """The process all workers come from, None while there is none."""
         return self._launcher.pid if self._launcher else None
 
     async def start(self) -> None:
-        """Start the zygote. Raises ZygoteLost when it does not rise."""
-        await self._rise()
+        """Start the zygote. Raises ZygoteLost when it does not rise, in no rung or not in the one asked for."""
+        try:
+            await self._rise(self.rung or Rung.NAMESPACES)
+        except ZygoteLost:
+            if self.rung:
+                raise
+            await self._rise(Rung.NO_NAMESPACES)
         self._keep(self._sweep())
 
     async def stop(self) -> None:
@@ -91,6 +104,7 @@ class Pool:
         if self._launcher is not None:
             await self._launcher.stop()
         self._forget_all("The hub is stopping.")
+        self._scratch.cleanup()
 
     async def call(
         self, key: WorkerKey, bundle: Bundle, call: runner.Call, send: SendRequest, deadline: float
@@ -176,7 +190,8 @@ class Pool:
     async def _hire_from(self, launcher: Launcher, key: WorkerKey | None, bundle: Bundle) -> WorkerLink:
         number = next(self._numbers)
         limits = self.limits
-        order = Hire(number, str(bundle.folder), key is None, limits.result_bytes, limits.log_bytes)
+        scratch = self._make_scratch(number)
+        order = Hire(number, str(bundle.folder), scratch, key is None, limits.result_bytes, limits.log_bytes)
         seat = launcher.hire(order)
         link = WorkerLink(number, seat, limits, self._end)
         self._hired[number] = _Hired(link, key)
@@ -186,6 +201,12 @@ class Pool:
         loop.call_later(limits.load_seconds, link.check_loaded)
         await loop.create_unix_connection(lambda: link, sock=seat.connection)
         return link
+
+    def _make_scratch(self, number: int) -> str:
+        """Return the folder this worker may write to. In R1 it only gives a tmpfs the place of one."""
+        folder = Path(self._scratch.name, str(number))
+        folder.mkdir(mode=0o700)
+        return str(folder)
 
     def _make_room(self) -> None:
         """End the worker that was used longest ago when there are too many. Raises Overloaded when all are busy."""
@@ -216,6 +237,7 @@ class Pool:
         if hired is None:
             return
         hired.link.ended(status)
+        shutil.rmtree(Path(self._scratch.name, str(number)), ignore_errors=True)
         if hired.key and self._serving.get(hired.key) is hired.link:
             del self._serving[hired.key]
         if hired.key and hired.link.was_bad:
@@ -228,10 +250,10 @@ class Pool:
 
     # the zygote
 
-    async def _rise(self) -> None:
-        launcher = Launcher(self._bury, self._mend)
+    async def _rise(self, rung: Rung) -> None:
+        launcher = Launcher(rung, self._bury, self._mend)
         await launcher.start()
-        self._launcher = launcher
+        self._launcher, self.rung = launcher, rung
         self._is_up.set()
 
     def _mend(self) -> None:
@@ -245,8 +267,9 @@ class Pool:
         if self._launcher is not None:
             await self._launcher.stop()
         while True:
+            # In the same rung or not at all: a host that has changed its mind must not weaken the jail unnoticed.
             with suppress(ZygoteLost):
-                await self._rise()
+                await self._rise(self.rung or Rung.NAMESPACES)
                 return
             await asyncio.sleep(RESTART_SECONDS)
 

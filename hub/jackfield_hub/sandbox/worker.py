@@ -38,14 +38,14 @@ _FAILURES: dict[str, type[OperationError]] = {
 _Slot = SimpleQueue[frames.HttpAnswer | frames.HttpFailed]
 
 
-def work(order: Hire, connection: socket.socket) -> None:
-    """Load the bundle's connector and answer calls until the platform closes the socket."""
+def work(order: Hire, folder: Path, connection: socket.socket) -> None:
+    """Load the connector of the bundle in `folder` and answer calls until the platform closes the socket."""
     outbox = Outbox(connection)
     prints = Prints(order.max_log_bytes)
     prints.replace_streams()
     prints.start()
     try:
-        connector, manifest = _load(order)
+        connector, manifest = _load(order, folder)
         ready = frames.encode(frames.Ready(manifest))
     except BaseException:  # the code is a stranger's: it may well say sys.exit
         log = prints.take() + traceback.format_exc(limit=-20)
@@ -57,9 +57,8 @@ def work(order: Hire, connection: socket.socket) -> None:
     _Worker(order, connector, outbox, prints).serve(connection)
 
 
-def _load(order: Hire) -> tuple[Connector, bytes]:
+def _load(order: Hire, folder: Path) -> tuple[Connector, bytes]:
     """Import the connector. Return it and, when asked for, its manifest as JSON."""
-    folder = Path(order.folder)
     # Never site.addsitedir: a .pth file in a dependency would run as code.
     sys.path.insert(0, str(folder / "deps"))
     project = open_project(folder / "source")

@@ -19,32 +19,35 @@ import signal
 import socket
 import sys
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 from jackfield_hub.sandbox import orders
-from jackfield_hub.sandbox.kernel import die_with_parent
+from jackfield_hub.sandbox.failures import NOT_CONFINED
+from jackfield_hub.sandbox.jail import Jail
+from jackfield_hub.sandbox.warm import warm_up
 from jackfield_hub.sandbox.worker import work
 
-BOOT = "import sys; sys.path += sys.argv[2:]; from jackfield_hub.sandbox.zygote import main; main(int(sys.argv[1]))"
 MAX_DESCRIPTORS = 1024
-CRASHED = 70  # exit status of a worker whose own first lines failed
 WORKER_SOCKET = 3
 
 _CLOSED = b""
 
 
-def main(control_descriptor: int) -> NoReturn:
+def main(control_descriptor: int, jail: Jail) -> NoReturn:
     """Take orders until the hub closes the control socket."""
     os.environ.clear()  # Python itself sets LC_CTYPE
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_DESCRIPTORS, MAX_DESCRIPTORS))
     sys.dont_write_bytecode = True
-    _Zygote(socket.socket(fileno=control_descriptor)).serve()
+    warm_up()
+    _Zygote(socket.socket(fileno=control_descriptor), jail).serve()
     os._exit(0)
 
 
 class _Zygote:
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, jail: Jail) -> None:
         self._control = control
+        self._jail = jail
         self._workers: dict[int, int] = {}  # process id -> the hub's number of that worker
         self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
@@ -53,7 +56,7 @@ class _Zygote:
     def serve(self) -> None:
         gc.collect()
         gc.freeze()  # a collection in a worker would otherwise touch, and so copy, every shared page
-        self._tell(orders.Risen(os.getpid()))
+        self._tell(orders.Risen())
         poll = select.poll()
         for descriptor in (self._control.fileno(), self._wake_reader):
             poll.register(descriptor, select.POLLIN)
@@ -104,14 +107,14 @@ class _Zygote:
         self._control.send(orders.to_bytes(news))
 
     def _become_worker(self, order: orders.Hire, connection: int, stderr: int, parent: int) -> NoReturn:
-        status = CRASHED
+        status = NOT_CONFINED
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _take_seat(connection, stderr)
             faulthandler.enable(2)
-            die_with_parent(parent)
-            work(order, socket.socket(fileno=WORKER_SOCKET))
+            folder = self._jail.lock(order.worker, Path(order.folder), Path(order.scratch), parent)
+            work(order, folder, socket.socket(fileno=WORKER_SOCKET))
             status = 0
         except BaseException:  # the top of this process: whatever it is, it must not run on as a second zygote
             os.write(2, traceback.format_exc().encode())
