@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
 import orjson
 
+from jackfield.connector import TEMPLATE_FIELDS
+from jackfield.egress.grant import Grant
+from jackfield.egress.policy import AddressPolicy
+from jackfield.errors import OperationError
 from jackfield.exchange import JsonObject
 from jackfield.manifest import Manifest, Metadata, OperationKind, OperationManifest
 from jackfield.validation import Schema
@@ -15,7 +20,10 @@ from jackfield_hub.deployments.stages import CannotBuild
 MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_OPERATIONS = 500
+MAX_HOSTS = 100
 MAX_SCHEMA_NODES = 5_000  # in one schema: a form has tens, a whole API's schema hundreds
+
+_ORIGIN_FIELD = re.compile(r"^\{([^{}]*)\}(?:/|$)")  # such a field is an origin, others are part of one
 
 
 def read_manifest(data: JsonObject, metadata: Metadata) -> Manifest:
@@ -34,6 +42,7 @@ def read_manifest(data: JsonObject, metadata: Metadata) -> Manifest:
         raise CannotBuild(f"A connector has 1 to {MAX_OPERATIONS} operations; this one has {len(manifest.operations)}.")
     if len(manifest.operations) != len(data["operations"]):
         raise CannotBuild("Two operations of the connector have the same name.")
+    _check_addresses(manifest)
     for operation in manifest.operations.values():
         _check_operation(operation, manifest)
     _check_schema("The user data", manifest.user_data_schema)
@@ -51,6 +60,26 @@ def _check_size(data: JsonObject) -> None:
         )
     if any(depth > MAX_DEPTH for _, depth in _walk(data)):
         raise CannotBuild(f"The connector's shapes are more than {MAX_DEPTH} levels deep.")
+
+
+def _check_addresses(manifest: Manifest) -> None:
+    """Make sure that every call will be able to say where it may go, whatever an auth's owner has typed in."""
+    templates: tuple[Any, ...] = (manifest.base_url, *manifest.hosts)
+    if not all(isinstance(template, str) for template in templates) or len(templates) > MAX_HOSTS:
+        raise CannotBuild(f"The connector's base URL and hosts must be at most {MAX_HOSTS} texts.")
+    sample = {name: "sample" for template in templates for name in TEMPLATE_FIELDS.findall(template)}
+    sample |= {name: "https://sample.example" for template in templates for name in _ORIGIN_FIELD.findall(template)}
+    try:
+        Grant.to_service(
+            manifest.base_url,
+            hosts=manifest.hosts,
+            user_data=sample,
+            sign_in=manifest.sign_in,
+            credentials={},
+            addresses=AddressPolicy(),
+        )
+    except OperationError as error:
+        raise CannotBuild(f"The connector's base URL or one of its hosts cannot be used. {error.message}") from None
 
 
 def _check_operation(operation: OperationManifest, manifest: Manifest) -> None:
