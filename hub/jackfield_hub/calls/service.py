@@ -7,10 +7,12 @@ for it, whatever happens.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import orjson
 
+from jackfield.auth import SignIn
 from jackfield.egress.grant import Grant
 from jackfield.egress.policy import AddressPolicy
 from jackfield.egress.templates import resolve_template
@@ -33,6 +35,7 @@ from jackfield_hub.identity.shapes import Caller
 from jackfield_hub.logs import log
 from jackfield_hub.sandbox.failures import Overloaded
 from jackfield_hub.sandbox.pool import Bundle, WorkerKey
+from jackfield_hub.settings import Network
 
 MAX_CODE_CHARACTERS = 100
 
@@ -173,14 +176,27 @@ def _error_code(output: bytes) -> str | None:
 
 def _grant(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None) -> Grant:
     """What this call may reach: what the service says, not what this version of the connector would like."""
-    service = ready.connector.service
+    service, networks = ready.connector.service, hub.settings.allowed_networks
+    if auth is None:
+        return _grant_without_auth(service.base_url, service.hosts, service.sign_in, networks)
+    if not service.user_data_schema:
+        grant = _grant_without_auth(service.base_url, service.hosts, service.sign_in, networks)
+        return replace(grant, credentials=auth.credentials)
     return Grant.to_service(
         service.base_url,
         hosts=service.hosts,
-        user_data=auth.user_data if auth else {},
+        user_data=auth.user_data,
         sign_in=service.sign_in,
-        credentials=auth.credentials if auth else {},
-        addresses=AddressPolicy(hub.settings.allowed_networks),
+        credentials=auth.credentials,
+        addresses=AddressPolicy(networks),
+    )
+
+
+@lru_cache(maxsize=1000)
+def _grant_without_auth(base_url: str, hosts: tuple[str, ...], sign_in: SignIn, networks: tuple[Network, ...]) -> Grant:
+    """Reading host rules is a good part of a short call, and they are the same for every call without user data."""
+    return Grant.to_service(
+        base_url, hosts=hosts, user_data={}, sign_in=sign_in, credentials={}, addresses=AddressPolicy(networks)
     )
 
 

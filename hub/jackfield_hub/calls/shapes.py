@@ -1,7 +1,11 @@
 """What a call leaves behind: the ledger's row, and what clients see of it."""
 
-from dataclasses import astuple, dataclass
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
 
 from pydantic import BaseModel, Field
 
@@ -34,7 +38,10 @@ class Task:
 
     def to_row(self) -> tuple[str | float | None, ...]:
         """Return the values in the order of the fields, ready for a database."""
-        return tuple(astuple(self))
+        return _VALUES(self)
+
+
+_VALUES: Callable[[Task], tuple[str | float | None, ...]] = attrgetter(*(field.name for field in fields(Task)))
 
 
 class Usage(BaseModel):
