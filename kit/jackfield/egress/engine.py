@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, replace
 
 from jackfield.egress.addresses import AddressBook, Resolve, system_resolver
+from jackfield.egress.breaker import BROKEN_STATUSES, Breaker, Dealings, Hosts
 from jackfield.egress.client import AiohttpWire
 from jackfield.egress.grant import Grant
 from jackfield.egress.headers import checked_headers
@@ -24,7 +25,6 @@ from jackfield.egress.redirects import is_redirect, redirected_request, redirect
 from jackfield.egress.retries import (
     MAX_ATTEMPTS,
     RETRIED_STATUSES,
-    RetryBudget,
     backoff_seconds,
     may_repeat,
     retry_after_seconds,
@@ -60,7 +60,7 @@ class Engine:
         self._limits = limits or Limits()
         self._addresses = AddressBook(resolve, self._limits)
         self._wire: Wire = AiohttpWire(self._limits, tls)
-        self._budget = RetryBudget()
+        self._hosts = Hosts(self._limits)
 
     async def send(self, request: Request, grant: Grant, deadline: float) -> Response:
         """Return the answer, whatever its status, with the grant's secrets taken out of it.
@@ -107,42 +107,60 @@ class Engine:
 
     async def _repeat(self, errand: _Errand, target: Target) -> Response:
         """Send, and send again while that is harmless, promising, affordable and in time."""
-        self._budget.earn()
+        dealings = self._hosts.of(errand.grant.owner, target.host_and_port)
+        dealings.budget.earn()
         attempt = 0
         while True:
             attempt += 1
             pause = backoff_seconds(attempt + 1)
             try:
-                response = await self._send_once(errand, target)
+                response = await self._send_once(errand, target, dealings)
                 if response.status not in RETRIED_STATUSES:
                     return response
                 asked = retry_after_seconds(response)
                 pause = pause if asked is None else asked
-                if not self._may_repeat(errand, attempt, pause):
+                if not _may_repeat(errand, attempt, pause, dealings):
                     return response
             except WireFailure as failure:
-                if not (failure.can_repeat and self._may_repeat(errand, attempt, pause)):
+                if not (failure.can_repeat and _may_repeat(errand, attempt, pause, dealings)):
                     raise NoAnswer(f"The service at {target.host_and_port} {failure.reason}.") from None
             await asyncio.sleep(pause)
 
-    def _may_repeat(self, errand: _Errand, attempt: int, pause: float) -> bool:
-        is_in_time = time.monotonic() + pause < errand.deadline
-        return attempt < MAX_ATTEMPTS and is_in_time and may_repeat(errand.request) and self._budget.spend()
-
-    async def _send_once(self, errand: _Errand, target: Target) -> Response:
+    async def _send_once(self, errand: _Errand, target: Target, dealings: Dealings) -> Response:
         errand.grant.check(target)
         addresses = await self._allowed_addresses(errand.grant, target)
         hop = _hop(errand, target)
+        if dealings.bucket:
+            await asyncio.sleep(dealings.bucket.take())
+        response = await self._watched(hop, addresses, dealings.breaker, errand.deadline)
+        # The URL of an answer is the one before signing in: a key in the query stays out of it.
+        return replace(response, url=target.url)
+
+    async def _watched(self, hop: Hop, addresses: list[str], breaker: Breaker, deadline: float) -> Response:
+        """Send, unless the host rests, and tell its breaker how it went."""
+        breaker.enter()
+        has_worked: bool | None = None
+        try:
+            response = await self._try_addresses(hop, addresses)
+            has_worked = response.status not in BROKEN_STATUSES
+            return response
+        except WireFailure:
+            has_worked = False
+            raise
+        except asyncio.CancelledError:
+            # At the deadline the host was too slow; before it, somebody else gave up.
+            has_worked = False if time.monotonic() >= deadline else None
+            raise
+        finally:
+            breaker.leave(has_worked)
+
+    async def _try_addresses(self, hop: Hop, addresses: list[str]) -> Response:
         for address in addresses[:-1]:
             try:
-                return await self._exchange(replace(hop, address=address), target)
+                return await self._wire.exchange(replace(hop, address=address))
             except NotConnected:
                 continue
-        return await self._exchange(replace(hop, address=addresses[-1]), target)
-
-    async def _exchange(self, hop: Hop, target: Target) -> Response:
-        # The URL of an answer is the one before signing in: a key in the query stays out of it.
-        return replace(await self._wire.exchange(hop), url=target.url)
+        return await self._wire.exchange(replace(hop, address=addresses[-1]))
 
     async def _allowed_addresses(self, grant: Grant, target: Target) -> list[str]:
         """Return the addresses to try, in order. One forbidden address among them forbids the host: it is a trick."""
@@ -150,6 +168,12 @@ class Engine:
         known = [str(named)] if named else await self._addresses.find(target.host, target.port)
         checked = [str(grant.addresses.check(address)) for address in known]
         return checked[: self._limits.max_addresses]
+
+
+def _may_repeat(errand: _Errand, attempt: int, pause: float, dealings: Dealings) -> bool:
+    is_promising = attempt < MAX_ATTEMPTS and dealings.breaker.is_closed
+    is_in_time = time.monotonic() + pause < errand.deadline
+    return is_promising and is_in_time and may_repeat(errand.request) and dealings.budget.spend()
 
 
 def _checked(request: Request, limits: Limits) -> Request:

@@ -15,12 +15,16 @@ from jackfield.exchange import Request
 
 @dataclass(frozen=True)
 class Grant:
-    """The hosts of a service, the way to sign in there, and the credentials. The credentials go to these hosts only."""
+    """The hosts of a service, the way to sign in there, and the credentials. The credentials go to these hosts only.
+
+    `owner` is the organization that calls: what one owner does to a host is not held against another.
+    """
 
     hosts: tuple[HostRule, ...]
     sign_in: SignIn = field(default_factory=NoSignIn)
     credentials: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     addresses: AddressPolicy = field(default_factory=AddressPolicy)
+    owner: str = ""
 
     @classmethod
     def to_service(
@@ -32,6 +36,7 @@ class Grant:
         sign_in: SignIn,
         credentials: Mapping[str, Any],
         addresses: AddressPolicy,
+        owner: str = "",
     ) -> Grant:
         """Return the grant for a service as a manifest declares it: the origin of its base URL, and its other hosts.
 
@@ -39,7 +44,7 @@ class Grant:
         """
         templates = [base_url, *hosts] if base_url else hosts
         rules = tuple(HostRule.parse(resolve_template(template, user_data)) for template in templates)
-        return cls(rules, sign_in, credentials, addresses)
+        return cls(rules, sign_in, credentials, addresses, owner)
 
     def check(self, target: Target) -> None:
         """Raise NotAllowed when the service is not declared to live at this host."""
@@ -63,4 +68,7 @@ class Grant:
 
     def secrets(self) -> list[str]:
         """Return the texts nobody may see in an answer, a log or a recording."""
-        return self.sign_in.secrets(self.credentials) if self.credentials else []
+        try:
+            return self.sign_in.secrets(self.credentials)
+        except KeyError:  # they are incomplete; then `sign` refuses and nothing is sent
+            return []

@@ -26,3 +26,7 @@ class Limits:
     max_request_bytes: int = 64 * MIB
     max_redirects: int = 5
     max_addresses: int = 4  #: of a host with many addresses, so many are tried
+    requests_per_second: float | None = None  #: to one host for one owner; None: as many as they like
+    failures_of: int = 20  #: when half of at least so many requests failed ...
+    failures_seconds: float = 30.0  #: ... in this time, ...
+    rest_seconds: float = 15.0  #: ... the host is left alone for so long
