@@ -9,12 +9,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.hub.bad_archives import bad_archives
-from tests.hub.zip_forge import Part, connector_json, forge, good_parts
 
 from jackfield_hub.deployments.archive import Limits, open_archive
 from jackfield_hub.deployments.refusals import BadArchive, BadConnectorJson, TooBigUnpacked, TooManyFiles
 from jackfield_hub.deployments.sources import Sources
+from tests.hub.bad_archives import bad_archives
+from tests.hub.zip_forge import Part, connector_json, forge, good_parts
 
 LIMITS = Limits(max_files=5000, max_unpacked_bytes=100 * 1024**2)
 BAD_ARCHIVES = bad_archives()

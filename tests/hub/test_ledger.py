@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from jackfield_hub.calls import ledger as ledgers
 from jackfield_hub.calls.ledger import Ledger, LedgerBehind, NotRecorded, new_task_id
 from jackfield_hub.calls.shapes import Task, TaskOutcome

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from jackfield_hub.auths.vault import DoesNotOpen, KeyFileBroken, SealedKey, Spot, Vault
 
 SPOT = Spot("org-alice", "auth-1", "credentials")
