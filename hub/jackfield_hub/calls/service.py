@@ -73,7 +73,7 @@ class Ending:
 async def call(hub: Hub, caller: Caller, called: Address, asked: AskedCall, request_id: str) -> Ending:
     """Run an operation and return how it ended, which is in the ledger by then.
 
-    Raises InvalidInput, NotFound, Forbidden or Unavailable when nothing was run, NotRecorded when something was.
+    Raises NotRecorded when something was run, any other Refused when nothing was.
     """
     ready = await _prepare(hub, caller, called, asked, request_id)
     started_at, began = hub.clock(), time.perf_counter()
@@ -84,7 +84,7 @@ async def call(hub: Hub, caller: Caller, called: Address, asked: AskedCall, requ
     try:
         ending = await _run(hub, ready)
     except Refused:
-        raise  # there was no room for it: nothing was run
+        raise  # no room for it, or an auth nobody can open: nothing was run
     except BaseException:
         # Stopped in the middle. Nobody waits for the answer any more, but the third party may have acted.
         hub.ledger.enter(task(Ending(TaskOutcome.UNKNOWN, b"")))
@@ -138,7 +138,7 @@ def _open_auth(hub: Hub, ready: ReadyCall) -> OpenedAuth | None:
 async def _run_in_worker(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None) -> Ending:
     deadline = time.monotonic() + hub.settings.call_seconds
     user_data = auth.user_data if auth else {}
-    grant = _grant(hub, ready, auth)
+    grant = replace(_grant(hub, ready, auth), owner=ready.caller.organization_id)
     wanted = Call(
         operation=ready.operation.name,
         input=ready.input,
