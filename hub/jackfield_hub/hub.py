@@ -58,7 +58,13 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
         closing.push_async_callback(ledger.close)
         egress = Engine()
         closing.push_async_callback(egress.close)
-        workers = Pool(Limits(result_bytes=settings.max_result_bytes, drain_seconds=settings.drain_seconds))
+        workers = Pool(
+            Limits(
+                result_bytes=settings.max_result_bytes,
+                drain_seconds=settings.drain_seconds,
+                calls_at_once=settings.max_calls_at_once,
+            )
+        )
         closing.push_async_callback(workers.stop)
         await workers.start()
         jobs = Jobs(database, clock)

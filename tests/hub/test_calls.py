@@ -7,12 +7,14 @@ import sqlite3
 import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from structlog.testing import capture_logs
 
+from jackfield_hub.auths.vault import Vault
 from jackfield_hub.hub import Hub
 from jackfield_hub.settings import Settings
 from tests.hub.people import Answer, Person, end_user
@@ -236,6 +238,48 @@ async def test_a_new_version_of_the_code_cannot_take_the_credentials_elsewhere(
         assert answer.json["outcome"] == "error"
         assert answer.json["output"]["kind"] == "NotAllowed"
         assert thief.asked == []
+
+
+async def test_an_auth_says_which_server_is_meant(
+    hub: Hub, alice: Person, bob: Person, shop: ThirdParty, settings: Settings
+) -> None:
+    await put_in_place(hub, alice.organization_id, "{server}/api", name="own-shop")
+    [environment] = (await alice.get("/core/v1/services/own-shop/versions/1/environments")).json["elements"]
+    path = "/core/v1/connectors/own-shop/versions/1.0/call"
+
+    async def call_at(server: str) -> Any:
+        wanted = {"name": "x", "serviceEnvironmentId": environment["id"], "userData": {"server": server}}
+        auth_id = (await bob.post("/core/v1/authentications", wanted)).json["id"]
+        return (await bob.post(path, call("get_product", {"product_id": 1}, authId=auth_id))).json
+
+    assert (await call_at(shop.url))["outcome"] == "success"
+    assert shop.asked == ["GET /api/products/1"]
+    assert (await call_at("http://169.254.169.254"))["output"]["kind"] == "NotAllowed"
+    assert (await call_at("gopher://shop"))["output"]["kind"] == "InvalidInput"
+    assert "server" in (await call_at("gopher://shop"))["output"]["message"]
+    without = (await bob.post(path, call("get_product", {"product_id": 1}))).json
+    assert without["output"]["code"] == "#user_input_error"
+    assert [row["outcome"] for row in tasks(settings)] == ["success", "error", "error", "error", "error"]
+
+
+async def test_an_auth_sealed_with_a_lost_key_is_refused_and_nothing_runs(
+    hub: Hub, alice: Person, shop: ThirdParty, tmp_path: Path
+) -> None:
+    auth_id = (await alice.post("/core/v1/authentications", await close(hub, alice, shop))).json["id"]
+    hub.vault = Vault.open(tmp_path / "another.key")
+
+    answer = await alice.post(CLOSED, call("get_product", {"product_id": 1}, authId=auth_id))
+
+    assert answer.status == 500
+    assert answer.json["code"] == "auth_cannot_be_opened"
+    assert (shop.asked, await usage(alice)) == ([], 0)
+
+
+async def test_a_thousand_calls_may_run_at_once(alice: Person, shop: ThirdParty) -> None:
+    answers = await asyncio.gather(*(alice.post(CALL, call("wait", {"seconds": 0.2})) for _ in range(1000)))
+
+    assert {answer.status for answer in answers} == {200}
+    assert await usage(alice) == 1000
 
 
 BAD_BODIES: list[tuple[bytes, str]] = [

@@ -14,13 +14,21 @@ from jackfield.exchange import JsonObject
 from jackfield.validation import Schema
 from jackfield_hub.auths import store
 from jackfield_hub.auths.shapes import Authentication, NewAuthentication, OpenedAuth, SealedAuth
-from jackfield_hub.auths.vault import SealedKey, Spot
+from jackfield_hub.auths.vault import DoesNotOpen, SealedKey, Spot
 from jackfield_hub.database import Transaction
-from jackfield_hub.errors import Forbidden, InvalidInput, NotFound
+from jackfield_hub.errors import Forbidden, InvalidInput, NotFound, Refused
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity.shapes import Caller, CallerKind
 from jackfield_hub.services import service as services
 from jackfield_hub.services.shapes import Service, ServiceEnvironment
+
+
+class CannotBeOpened(Refused):
+    """The auth was sealed with a master key this hub does not have: another data folder's, or a lost one."""
+
+    status = 500
+    code = "auth_cannot_be_opened"
+
 
 SealedField = Literal["user_data", "credentials"]
 
@@ -78,12 +86,18 @@ async def find_for_call(hub: Hub, caller: Caller, auth_id: str, service: Service
 
 
 def open_auth(hub: Hub, auth: SealedAuth) -> OpenedAuth:
-    """Return the auth with its secrets, for one call."""
-    return OpenedAuth(
-        auth_id=auth.auth_id,
-        user_data=_unseal(hub, auth, "user_data", auth.user_data),
-        credentials=_unseal(hub, auth, "credentials", auth.credentials),
-    )
+    """Return the auth with its secrets, for one call. Raises CannotBeOpened."""
+    try:
+        return OpenedAuth(
+            auth_id=auth.auth_id,
+            user_data=_unseal(hub, auth, "user_data", auth.user_data),
+            credentials=_unseal(hub, auth, "credentials", auth.credentials),
+        )
+    except DoesNotOpen:
+        raise CannotBeOpened(
+            f"The authentication {auth.auth_id} was sealed with another master key than this hub's. Put the key file "
+            "back, or store the authentication again."
+        ) from None
 
 
 async def _find_own(hub: Hub, caller: Caller, auth_id: str) -> SealedAuth:
