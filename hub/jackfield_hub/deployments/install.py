@@ -17,7 +17,8 @@ from uv import find_uv_bin
 from jackfield_hub.deployments.requirements import KIT, Wheel, lock_lines, read_lock
 from jackfield_hub.deployments.stages import CannotBuild
 
-_KEPT_VARIABLES = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_KEPT_VARIABLES = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _SAFE_OPTIONS = ("--no-config", "--no-progress", "--color=never", "--no-python-downloads", "--only-binary=:all:")
 _WATCH_SECONDS = 0.5
 _SHOWN_CHARACTERS = 1500
@@ -97,7 +98,8 @@ class Installer:
 
     def _environment(self, work: Path) -> dict[str, str]:
         """Nothing of the hub's own environment but what reaching the index needs."""
-        environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        kept = (*_KEPT_VARIABLES, *_PROXIES, *map(str.upper, _PROXIES))
+        environment = {name: os.environ[name] for name in kept if name in os.environ}
         environment |= {"HOME": str(work), "UV_CACHE_DIR": str(work / "cache"), "UV_KEYRING_PROVIDER": "disabled"}
         if self.index:  # not an argument: every user of the machine can read those
             environment["UV_DEFAULT_INDEX"] = self.index
