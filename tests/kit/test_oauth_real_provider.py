@@ -1,0 +1,254 @@
+"""The OAuth 2 dances against the real oidc-provider, which shares no code and no assumptions with us.
+
+These tests run where node and the npm package are installed (`.venv-services/node`); elsewhere they are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import pytest
+
+from jackfield.exchange import Request, Response
+from jackfield.oauth import Client, ClientOwner, ClientPlace, OAuth2ClientCredentials, OAuth2Code
+from jackfield.oauth.authorization import authorization_url, new_state, new_verifier, read_callback
+from jackfield.oauth.errors import (
+    ConsentDenied,
+    InvalidClient,
+    InvalidGrant,
+    InvalidScope,
+    ProviderRefused,
+    TokenRefused,
+)
+from jackfield.oauth.token_answers import needs_refresh, read_token_answer
+from jackfield.oauth.token_requests import client_credentials_request, code_request, refresh_request, renewal_request
+from tests.kit.plain_http import get, send
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+MODULES = REPOSITORY / ".venv-services" / "node" / "node_modules"
+SERVER = Path(__file__).parent / "oidc_provider" / "server.mjs"
+NODE = shutil.which("node")
+
+REDIRECT_URI = "http://127.0.0.1:9/back"
+SECRET = "s3cr+t/=&%?"
+IN_HEADER = Client("in-header", SECRET)
+ACCESS_SECONDS = 3
+
+pytestmark = [
+    pytest.mark.skipif(NODE is None, reason="node is not installed"),
+    pytest.mark.skipif(
+        not (MODULES / "oidc-provider").is_dir(),
+        reason="oidc-provider is not installed: npm install --prefix .venv-services/node oidc-provider@9.13.3",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def origin() -> Generator[str]:
+    """Where the provider is, which is its issuer, too."""
+    assert NODE is not None
+    command = [NODE, str(SERVER), str(MODULES), REDIRECT_URI, str(ACCESS_SECONDS)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        # Warnings about a test's settings may come first.
+        line = next(line for line in process.stdout if line.startswith("{"))
+        try:
+            yield f"http://127.0.0.1:{json.loads(line)['port']}"
+        finally:
+            process.stdin.close()
+
+
+def way_to(origin: str, **settings: Any) -> OAuth2Code:
+    said: dict[str, Any] = {
+        "authorize_url": f"{origin}/auth",
+        "token_url": f"{origin}/token",
+        "issuer": origin,
+        "scopes": ["openid", "offline_access"],
+        # The provider gives refresh tokens only to those who ask for consent in so many words.
+        "authorize_parameters": {"prompt": "consent"},
+    }
+    return OAuth2Code(**{**said, **settings})
+
+
+@dataclass
+class Browser:
+    """What is needed of one: cookies, forms and redirects."""
+
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def open(self, url: str, form: dict[str, str] | None = None) -> Response:
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = (("Cookie", cookies), ("Content-Type", "application/x-www-form-urlencoded"))
+        body = urlencode(form).encode() if form else b""
+        answer = send(Request("POST" if form else "GET", url, headers, body))
+        for name, value in answer.headers:
+            if name.lower() == "set-cookie":
+                cookie, _, text = value.partition(";")[0].partition("=")
+                self.cookies[cookie] = text
+        return answer
+
+    def follow(self, url: str, form: dict[str, str] | None = None) -> str:
+        """Return where the page sends the browser."""
+        answer = self.open(url, form)
+        location = answer.header("Location")
+        assert location is not None, (answer.status, answer.text)
+        return urljoin(url, location)
+
+    def consent(self, url: str, *, denies: bool = False) -> str:
+        """Sign in as alice and agree, or not; return the URL the browser is sent back to."""
+        login = self.follow(url)
+        if login.startswith(REDIRECT_URI):
+            return login
+        if denies:
+            return self.follow(self.follow(f"{login}/abort"))
+        resumed = self.follow(login, {"prompt": "login", "login": "alice", "password": "any"})
+        consent_page = self.follow(resumed)
+        return self.follow(self.follow(consent_page, {"prompt": "consent"}))
+
+
+def sign_in(origin: str, client: Client, **settings: Any) -> tuple[OAuth2Code, dict[str, Any]]:
+    way, state, verifier = way_to(origin, **settings), new_state(), new_verifier()
+    url = authorization_url(way, client, redirect_uri=REDIRECT_URI, state=state, verifier=verifier)
+    callback = Browser().consent(url)
+    code = read_callback(urlsplit(callback).query, state=state, issuer=way.issuer)
+    request = code_request(way, client, code=code, redirect_uri=REDIRECT_URI, verifier=verifier)
+    return way, read_token_answer(way, send(request), time.time()).merged_into({})
+
+
+def renew(way: Any, client: Client, credentials: dict[str, Any]) -> dict[str, Any]:
+    sent_at = time.time()
+    return read_token_answer(way, send(renewal_request(way, client, credentials)), sent_at).merged_into(credentials)
+
+
+def who_am_i(origin: str, way: OAuth2Code, credentials: dict[str, Any]) -> Response:
+    return send(way.sign(Request("GET", f"{origin}/me"), credentials))
+
+
+@pytest.mark.parametrize(
+    ("client", "place"),
+    [
+        (IN_HEADER, ClientPlace.HEADER),
+        (Client("in-body", SECRET), ClientPlace.BODY),
+        (Client("public"), ClientPlace.HEADER),
+    ],
+)
+def test_a_person_signs_in_with_a_code_and_pkce(origin: str, client: Client, place: ClientPlace):
+    way, credentials = sign_in(origin, client, client_place=place)
+
+    assert who_am_i(origin, way, credentials).readable_body() == {"sub": "alice"}
+    assert credentials["refreshToken"]
+    assert credentials["expiresIn"] == ACCESS_SECONDS
+    assert set(credentials["scopes"]) == {"openid", "offline_access"}
+    assert credentials["extras"]["id_token"] in way.secrets(credentials)
+
+
+def test_a_secret_that_is_not_form_encoded_is_refused(origin: str):
+    with pytest.raises(TokenRefused, match="invalid_request"):
+        sign_in(origin, IN_HEADER, client_place=ClientPlace.HEADER_AS_IS)
+
+
+def test_a_token_is_renewed_before_it_ends_and_refused_after(origin: str):
+    way, first = sign_in(origin, IN_HEADER)
+
+    assert not needs_refresh(way, first, first["expiresAt"] - ACCESS_SECONDS)
+    assert needs_refresh(way, first, first["expiresAt"] - 0.1)
+    second = renew(way, IN_HEADER, first)
+    assert who_am_i(origin, way, second).status == 200
+    time.sleep(max(0.0, first["expiresAt"] + 1.1 - time.time()))
+    assert who_am_i(origin, way, first).status == 401
+
+
+def test_a_used_refresh_token_ends_the_sign_in(origin: str):
+    way, first = sign_in(origin, IN_HEADER)
+    second = renew(way, IN_HEADER, first)
+    assert second["refreshToken"] != first["refreshToken"]
+
+    for token in (first, second):
+        with pytest.raises(InvalidGrant):
+            renew(way, IN_HEADER, token)
+
+
+def test_parallel_renewals_with_one_refresh_token_lose_the_sign_in(origin: str):
+    way, credentials = sign_in(origin, IN_HEADER)
+    request = refresh_request(way, IN_HEADER, refresh_token=credentials["refreshToken"])
+
+    with ThreadPoolExecutor(8) as callers:
+        answers = list(callers.map(send, [request] * 8))
+
+    winners = [answer for answer in answers if answer.status == 200]
+    survivors = [read_token_answer(way, answer, time.time()).merged_into(credentials) for answer in winners]
+    assert len(winners) < 8
+    for survivor in survivors:
+        with pytest.raises(InvalidGrant):
+            renew(way, IN_HEADER, survivor)
+
+
+@pytest.mark.parametrize("wrong", [{"verifier": new_verifier()}, {"redirect_uri": "http://127.0.0.1:9/other"}])
+def test_a_code_is_bound_to_its_verifier_and_redirect_uri(origin: str, wrong: dict[str, str]):
+    way, state, verifier = way_to(origin), new_state(), new_verifier()
+    url = authorization_url(way, IN_HEADER, redirect_uri=REDIRECT_URI, state=state, verifier=verifier)
+    code = read_callback(urlsplit(Browser().consent(url)).query, state=state, issuer=origin)
+    said = {"redirect_uri": REDIRECT_URI, "verifier": verifier, **wrong}
+
+    request = code_request(way, IN_HEADER, code=code, redirect_uri=said["redirect_uri"], verifier=said["verifier"])
+
+    with pytest.raises(InvalidGrant):
+        read_token_answer(way, send(request), time.time())
+
+
+def test_without_pkce_the_provider_sends_the_browser_back_at_once(origin: str):
+    with pytest.raises(ProviderRefused, match="invalid_request"):
+        sign_in(origin, IN_HEADER, uses_pkce=False)
+
+
+def test_a_person_may_say_no(origin: str):
+    way, state = way_to(origin), new_state()
+    url = authorization_url(way, IN_HEADER, redirect_uri=REDIRECT_URI, state=state, verifier=new_verifier())
+
+    callback = Browser().consent(url, denies=True)
+
+    with pytest.raises(ConsentDenied):
+        read_callback(urlsplit(callback).query, state=state, issuer=origin)
+
+
+def test_a_machine_signs_in_as_itself(origin: str):
+    way = OAuth2ClientCredentials(token_url=f"{origin}/token", client_owner=ClientOwner.SERVICE)
+
+    credentials = renew(way, Client("machine", "m: ch+ne%2B"), {})
+
+    assert credentials["expiresIn"] == 60
+    assert "refreshToken" not in credentials
+    with pytest.raises(InvalidClient):
+        renew(way, Client("machine", "wrong"), {})
+
+
+def test_a_machine_may_name_what_the_token_is_for(origin: str):
+    way = OAuth2ClientCredentials(
+        token_url=f"{origin}/token", token_parameters={"resource": "urn:api"}, scopes=["api:read"]
+    )
+    machine = Client("machine", "m: ch+ne%2B")
+
+    tokens = read_token_answer(way, send(client_credentials_request(way, machine)), time.time())
+
+    assert tokens.access_token.count(".") == 2, "a JWT, as the resource wants it"
+    assert tokens.scopes == ("api:read",)
+    elsewhere = replace(way, token_parameters={"resource": "urn:elsewhere"})
+    with pytest.raises(InvalidScope, match="invalid_target"):
+        read_token_answer(elsewhere, send(client_credentials_request(elsewhere, machine)), time.time())
+
+
+def test_the_issuer_is_what_the_provider_calls_itself(origin: str):
+    metadata = get(f"{origin}/.well-known/openid-configuration").readable_body()
+
+    assert metadata["issuer"] == origin
+    assert metadata["authorization_response_iss_parameter_supported"] is True
