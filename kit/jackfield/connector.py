@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints, overload
 from urllib.parse import urlsplit
 
-from jackfield.auth import NoSignIn, SignIn
+from jackfield.auth import NoSignIn, SignIn, TokenRequest, user_data_templates
 from jackfield.exchange import JsonObject
 from jackfield.http import Http
 from jackfield.manifest import Manifest, Metadata, OperationKind, OperationManifest
@@ -165,6 +165,7 @@ class Connector:
         operations = {name: operation.manifest() for name, operation in self.operations.items()}
         for operation in operations.values():
             _check_lookups(operation, operations, is_open=isinstance(self.sign_in, NoSignIn))
+        _check_token_operation(self.sign_in, operations)
         return Manifest(metadata, self.base_url, self._all_hosts(), self.sign_in, self._user_data_schema(), operations)
 
     def _decorate(self, handler: Any, kind: OperationKind, said: dict[str, Any]) -> Any:
@@ -184,7 +185,8 @@ class Connector:
         return tuple(dict.fromkeys(host for host in (first, *self.hosts) if host))
 
     def _user_data_schema(self) -> JsonObject:
-        fields = dict.fromkeys(TEMPLATE_FIELDS.findall(" ".join((self.base_url, *self.hosts))))
+        templates = (self.base_url, *self.hosts, *user_data_templates(self.sign_in))
+        fields = dict.fromkeys(TEMPLATE_FIELDS.findall(" ".join(templates)))
         if not fields:
             return {}
         properties = {
@@ -276,6 +278,16 @@ def _check_lookups(operation: OperationManifest, others: dict[str, OperationMani
             raise ConnectorMistake(f"{operation.name}: {lookup['operation']} must be a function decorated with choices")
         _check_lookup_inputs(operation.name, lookup["input"], source.input_schema, fields)
         lookup["authRequired"] = not is_open
+
+
+def _check_token_operation(sign_in: SignIn, operations: dict[str, OperationManifest]) -> None:
+    if not isinstance(sign_in, TokenRequest):
+        return
+    name = sign_in.operation
+    if name not in operations or operations[name].kind is not OperationKind.PRIVATE:
+        raise ConnectorMistake(
+            f'the sign-in gets its token from {name}: decorate a function with private(name="{name}")'
+        )
 
 
 def _check_lookup_inputs(name: str, given: dict[str, str], wanted: JsonObject, fields: JsonObject) -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from jackfield.auth import ApiKey, AuthenticationType, Place, SignIn, sign_in_from_json, sign_in_to_json
 from jackfield.auth import user_data_templates as templates_of
+from jackfield.connector import Connector, ConnectorMistake
 from jackfield.exchange import Request
+from jackfield.manifest import Manifest, Metadata, ServiceRef
 from jackfield.oauth import (
     Client,
     ClientOwner,
@@ -48,6 +50,7 @@ ONE = OAuth1(
 )
 OPERATION = TokenRequest(fields=["user", "password"], secret_fields=["password"])
 CLIENT = Client("shop", "hush")
+METADATA = Metadata("shop", "1.0", "Shop", "", ServiceRef("shop", 1))
 
 WAYS: list[SignIn] = [
     CODE,
@@ -322,3 +325,27 @@ def test_a_connectors_own_token_operation_receives_what_was_typed_in():
         "auth_form_input": {"server": "https://m.example", "user": "alice", "password": "p"}
     }
     assert token_operation_input(OPERATION, credentials, {})["refresh_token"] == "r"
+
+
+def test_a_connectors_form_asks_for_the_fields_of_its_token_url():
+    way = OAuth2ClientCredentials(token_url="https://{region}.login.example.com/token")
+    shop = Connector("https://{shop}.example.com", sign_in=way)
+
+    manifest = shop.manifest(METADATA)
+
+    assert manifest.user_data_schema["required"] == ["shop", "region"]
+    assert Manifest.from_json(json.loads(json.dumps(manifest.to_json()))) == manifest
+
+
+def test_a_connector_must_have_the_operation_that_gets_its_token():
+    shop = Connector("https://shop.example.com", sign_in=OPERATION)
+
+    with pytest.raises(ConnectorMistake, match="#token_request"):
+        shop.manifest(METADATA)
+
+    @shop.private(name="#token_request")
+    def token_request() -> dict[str, Any]:
+        return {"status_code": 200, "headers": {}, "body": {"access_token": "a"}}
+
+    assert shop.manifest(METADATA).sign_in == OPERATION
+    assert token_request()["status_code"] == 200
