@@ -7,7 +7,9 @@ import email.utils
 import gzip
 import re
 import socket
+import ssl
 import time
+import warnings
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -509,6 +511,20 @@ async def test_an_issuer_nobody_knows_is_refused_by_default(engine: Engine, issu
     async with third_party(answer(), tls=issuer.server("api.acme.test")) as party:
         with pytest.raises(NoAnswer, match="nobody here vouches for"):
             await get(engine, f"https://api.acme.test:{party.port}/")
+
+
+async def test_an_old_tls_version_is_refused(issuer: Issuer):
+    engine = Engine(SMALL, resolve_to_loopback, issuer.trusting())
+    old = issuer.server("api.acme.test")
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings(action="ignore"):
+        old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    async with third_party(answer(), tls=old) as party:
+        with pytest.raises(NoAnswer, match=r"does not speak TLS 1\.2 or newer|closed the connection"):
+            await get(engine, f"https://api.acme.test:{party.port}/")
+    await engine.close()
+
+    assert party.requests == []
 
 
 async def test_plain_http_where_tls_was_asked_for_is_said_in_a_sentence(engine: Engine):

@@ -43,15 +43,19 @@ class AiohttpWire:
         session = self._session = self._session or self._open()
         try:
             async with session.request(
-                hop.method,
+                hop.request.method,
                 _url(hop),
-                data=hop.body or None,
-                headers=[("Host", hop.target.host_and_port), ("Accept-Encoding", ACCEPT_ENCODING), *hop.headers],
+                data=hop.request.body or None,
+                headers=[
+                    ("Host", hop.target.host_and_port),
+                    ("Accept-Encoding", ACCEPT_ENCODING),
+                    *hop.request.headers,
+                ],
                 ssl=self._tls_context() if hop.target.scheme == "https" else True,
                 server_hostname=_tls_name(hop),
                 allow_redirects=False,
             ) as answer:
-                return await self._read(answer, hop)
+                return await self._read(answer)
         except aiohttp.ClientConnectorCertificateError as failure:
             raise TlsFailed(_certificate_problem(failure.certificate_error)) from None
         except aiohttp.ClientSSLError:
@@ -89,7 +93,7 @@ class AiohttpWire:
         session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
         return session
 
-    async def _read(self, answer: aiohttp.ClientResponse, hop: Hop) -> Response:
+    async def _read(self, answer: aiohttp.ClientResponse) -> Response:
         if answer.status == 101:
             answer.close()
             raise Unusable("switched to a protocol nobody asked for")
@@ -101,7 +105,7 @@ class AiohttpWire:
         except BodyRefused as refused:
             answer.close()
             raise Unusable(refused.reason) from None
-        return Response(answer.status, _as_decoded(headers) if body else headers, body, hop.target.url)
+        return Response(answer.status, _as_decoded(headers) if body else headers, body)
 
     async def _read_body(self, answer: aiohttp.ClientResponse) -> bytes:
         reader = body_reader(answer.headers.get("Content-Encoding", ""), self._limits)

@@ -95,7 +95,7 @@ class Engine:
             ) from None
 
     async def _follow(self, errand: _Errand, target: Target) -> Response:
-        errand = replace(errand, request=_checked(errand.request, self._limits))
+        _check(errand.request, self._limits)
         for _ in range(self._limits.max_redirects + 1):
             response = await self._repeat(errand, target)
             if not is_redirect(response):
@@ -129,19 +129,20 @@ class Engine:
     async def _send_once(self, errand: _Errand, target: Target, dealings: Dealings) -> Response:
         errand.grant.check(target)
         addresses = await self._allowed_addresses(errand.grant, target)
-        hop = _hop(errand, target)
+        request, signed_target = _signed(errand, target)
+        hops = [Hop(request, signed_target, address) for address in addresses]
         if dealings.bucket:
             await asyncio.sleep(dealings.bucket.take())
-        response = await self._watched(hop, addresses, dealings.breaker, errand.deadline)
+        response = await self._watched(hops, dealings.breaker, errand.deadline)
         # The URL of an answer is the one before signing in: a key in the query stays out of it.
-        return replace(response, url=target.url)
+        return Response(response.status, response.headers, response.body, target.url)
 
-    async def _watched(self, hop: Hop, addresses: list[str], breaker: Breaker, deadline: float) -> Response:
+    async def _watched(self, hops: list[Hop], breaker: Breaker, deadline: float) -> Response:
         """Send, unless the host rests, and tell its breaker how it went."""
         breaker.enter()
         has_worked: bool | None = None
         try:
-            response = await self._try_addresses(hop, addresses)
+            response = await self._first_answer(hops)
             has_worked = response.status not in BROKEN_STATUSES
             return response
         except WireFailure:
@@ -154,13 +155,13 @@ class Engine:
         finally:
             breaker.leave(has_worked)
 
-    async def _try_addresses(self, hop: Hop, addresses: list[str]) -> Response:
-        for address in addresses[:-1]:
+    async def _first_answer(self, hops: list[Hop]) -> Response:
+        for hop in hops[:-1]:
             try:
-                return await self._wire.exchange(replace(hop, address=address))
+                return await self._wire.exchange(hop)
             except NotConnected:
                 continue
-        return await self._wire.exchange(replace(hop, address=addresses[-1]))
+        return await self._wire.exchange(hops[-1])
 
     async def _allowed_addresses(self, grant: Grant, target: Target) -> list[str]:
         """Return the addresses to try, in order. One forbidden address among them forbids the host: it is a trick."""
@@ -176,22 +177,21 @@ def _may_repeat(errand: _Errand, attempt: int, pause: float, dealings: Dealings)
     return is_promising and is_in_time and may_repeat(errand.request) and dealings.budget.spend()
 
 
-def _checked(request: Request, limits: Limits) -> Request:
+def _check(request: Request, limits: Limits) -> None:
     if not _METHOD.fullmatch(request.method):
         raise NotAllowed("A connector may not use this HTTP method.")
     if len(request.body) > limits.max_request_bytes:
         raise NotAllowed(f"A request may carry {limits.max_request_bytes:,} bytes; this one has {len(request.body):,}.")
-    return replace(request, headers=checked_headers(request.headers))
 
 
-def _hop(errand: _Errand, target: Target) -> Hop:
-    request = replace(errand.request, url=target.url)
-    if errand.is_signed_in:
-        request = errand.grant.sign(request)
+def _signed(errand: _Errand, target: Target) -> tuple[Request, Target]:
+    """Return the request as it is sent, and its URL: a key may have been added to the query."""
+    request = errand.grant.sign(errand.request) if errand.is_signed_in else errand.request
+    signed_target = target if request.url is errand.request.url else parse_url(request.url)
     headers = checked_headers(request.headers)
     if not any(name.lower() == "user-agent" for name, _ in headers):
         headers = (_USER_AGENT, *headers)
-    return Hop(request.method, parse_url(request.url), address="", headers=headers, body=request.body)
+    return replace(request, headers=headers), signed_target
 
 
 def _redirected(errand: _Errand, origin: Target, response: Response) -> tuple[_Errand, Target]:

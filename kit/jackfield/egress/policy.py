@@ -11,6 +11,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from jackfield.errors import NotAllowed
@@ -56,10 +57,15 @@ class Target:
     @property
     def address(self) -> IPAddress | None:
         """The address when the host is one, else None: then somebody has to ask the DNS."""
-        try:
-            return ipaddress.ip_address(self.host)
-        except ValueError:
-            return None
+        return _read_address(self.host)
+
+
+@lru_cache(maxsize=10_000)
+def _read_address(text: str) -> IPAddress | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
 
 
 def parse_url(text: str) -> Target:
@@ -87,6 +93,7 @@ def _parse_authority(text: str, scheme: str) -> tuple[str, int]:
     return parse_host(authority["host"].lower()), port
 
 
+@lru_cache(maxsize=10_000)
 def parse_host(host: str) -> str:
     """Return a lower-case host name or canonical address, IPv6 without brackets. Raises NotAllowed."""
     if host.startswith("["):
@@ -255,10 +262,9 @@ class AddressPolicy:
 
     def check(self, address: str | IPAddress) -> IPAddress:
         """Return the address. Raises NotAllowed when nobody may connect to it, or when it is not an address."""
-        try:
-            known = ipaddress.ip_address(address)
-        except ValueError:
-            raise NotAllowed("The name server answered something that is not an address.") from None
+        known = _read_address(address) if isinstance(address, str) else address
+        if known is None:
+            raise NotAllowed("The name server answered something that is not an address.")
         if not self._allows(known):
             raise NotAllowed(
                 f"The address {known} is not on the public internet. Whoever runs this hub can allow its network; "
@@ -267,22 +273,25 @@ class AddressPolicy:
         return known
 
     def _allows(self, address: IPAddress) -> bool:
+        if _is_public(address):
+            return True
         if isinstance(address, IPv6Address) and address.scope_id is not None:
             return False
         if _is_in(address, METADATA_NETWORKS) and not self.allow_metadata:
             return False
-        return _is_in(address, self.allowed_networks) or _is_public(address)
+        return _is_in(address, self.allowed_networks)
 
 
 def _is_in(address: IPAddress, networks: tuple[IPNetwork, ...]) -> bool:
     return any(address in network for network in networks)
 
 
+@lru_cache(maxsize=10_000)
 def _is_public(address: IPAddress) -> bool:
     if _is_in(address, METADATA_NETWORKS):
         return False
     if isinstance(address, IPv4Address):
         return address.is_global and not _is_in(address, _REFUSED_IPV4)
-    if _ISATAP.search(address.exploded):
+    if address.scope_id is not None or _ISATAP.search(address.exploded):
         return False
     return address.is_global and address in _GLOBAL_UNICAST and not _is_in(address, _REFUSED_IPV6)

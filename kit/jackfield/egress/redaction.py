@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
@@ -16,6 +17,7 @@ MARK = "[redacted]"
 #: A shorter secret is part of too many ordinary words: taking it out would make answers unreadable.
 MIN_SECRET_CHARACTERS = 6
 _MIN_BASE64_CORE = 6
+_IS_ALWAYS_ITSELF = re.compile(r"[A-Za-z0-9_.~-]+")  # neither JSON, HTML nor URLs write these in another way
 
 
 class Redactor:
@@ -52,7 +54,9 @@ class Redactor:
         return tuple((self.text(name), self.text(value)) for name, value in headers)
 
     def response(self, response: Response) -> Response:
-        if not self._texts:
+        # Nearly every answer is clean: one look at it is cheaper than a new one.
+        seen = "\n".join([response.url, *(text for pair in response.headers for text in pair)])
+        if not self._is_in(seen, response.body):
             return response
         return Response(
             status=response.status,
@@ -60,6 +64,9 @@ class Redactor:
             body=self.content(response.body),
             url=self.text(response.url),
         )
+
+    def _is_in(self, text: str, content: bytes) -> bool:
+        return any(spelling in text for spelling in self._texts) or any(part in content for part in self._bytes)
 
     def request(self, request: Request) -> Request:
         return Request(
@@ -87,22 +94,24 @@ def redactor(secrets: Iterable[str]) -> Redactor:
 
 def _spellings(secret: str) -> set[str]:
     content = secret.encode(errors="surrogatepass")
-    every_byte = "".join(f"%{byte:02X}" for byte in content)
+    every_byte = f"%{content.hex('%')}"
+    spellings = {secret, content.hex(), content.hex().upper(), every_byte, every_byte.upper()}
+    if not _IS_ALWAYS_ITSELF.fullmatch(secret):
+        spellings |= _escaped(secret, content)
+    return spellings | _base64_spellings(content)
+
+
+def _escaped(secret: str, content: bytes) -> set[str]:
     in_json = json.dumps(secret)[1:-1]
     spellings = {
-        secret,
         in_json,
-        json.dumps(secret, ensure_ascii=False)[1:-1],
         in_json.replace("/", "\\/"),
+        json.dumps(secret, ensure_ascii=False)[1:-1],
         html.escape(secret),
-        content.hex(),
-        content.hex().upper(),
-        every_byte,
-        every_byte.lower(),
     }
     for encoded in (quote(content, safe=""), quote(content), quote_plus(content)):
         spellings |= {encoded, _lower_hex(encoded)}
-    return spellings | _base64_spellings(content)
+    return spellings
 
 
 def _lower_hex(encoded: str) -> str:

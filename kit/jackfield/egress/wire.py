@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from jackfield.egress.policy import Target
-from jackfield.exchange import Headers, Response
+from jackfield.exchange import Request, Response
 
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A request that has passed every rule. It goes to `address` and nowhere else."""
+    """A signed request that has passed every rule. `target` is its URL; it goes to `address` and nowhere else."""
 
-    method: str
+    request: Request
     target: Target
     address: str
-    headers: Headers
-    body: bytes
 
 
 class WireFailure(Exception):
@@ -54,7 +52,7 @@ class Wire(Protocol):
     """An HTTP client reduced to what the engine needs. It follows no redirects and keeps no cookies."""
 
     async def exchange(self, hop: Hop) -> Response:
-        """Return the answer with its body read and decompressed. Raises WireFailure."""
+        """Return the answer with its body read and decompressed, without its URL. Raises WireFailure."""
         ...
 
     async def close(self) -> None: ...
