@@ -9,14 +9,12 @@ A key is (organization that calls, connector, bundle): no two organizations ever
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from jackfield import runner
@@ -31,6 +29,7 @@ from jackfield_hub.sandbox.launcher import Launcher, ZygoteLost
 from jackfield_hub.sandbox.limits import Limits
 from jackfield_hub.sandbox.link import SendRequest, WorkerLink
 from jackfield_hub.sandbox.orders import Hire
+from jackfield_hub.sandbox.scratch import Scratch
 
 LONGEST_SWEEP_SECONDS = 15.0
 RESTART_SECONDS = 0.5
@@ -66,8 +65,7 @@ class Pool:
         """`rung` None: the highest this host allows."""
         self.limits = limits or Limits()
         self.rung = rung
-        self._scratch = TemporaryDirectory(prefix="jackfield-")
-        Path(self._scratch.name).chmod(0o711)
+        self._scratch = Scratch()
         self._hired: dict[int, _Hired] = {}
         self._serving: dict[WorkerKey, WorkerLink] = {}
         self._circuits: dict[WorkerKey, Circuit] = {}
@@ -90,6 +88,8 @@ class Pool:
             if self.rung:
                 raise
             await self._rise(Rung.NO_NAMESPACES)
+        if self.rung is Rung.NO_NAMESPACES:
+            self._scratch.open()
         self._keep(self._sweep())
 
     async def stop(self) -> None:
@@ -104,7 +104,7 @@ class Pool:
         if self._launcher is not None:
             await self._launcher.stop()
         self._forget_all("The hub is stopping.")
-        self._scratch.cleanup()
+        self._scratch.close()
 
     async def call(
         self, key: WorkerKey, bundle: Bundle, call: runner.Call, send: SendRequest, deadline: float
@@ -190,7 +190,7 @@ class Pool:
     async def _hire_from(self, launcher: Launcher, key: WorkerKey | None, bundle: Bundle) -> WorkerLink:
         number = next(self._numbers)
         limits = self.limits
-        scratch = self._make_scratch(number)
+        scratch = self._scratch.make(number)
         order = Hire(number, str(bundle.folder), scratch, key is None, limits.result_bytes, limits.log_bytes)
         seat = launcher.hire(order)
         link = WorkerLink(number, seat, limits, self._end)
@@ -201,12 +201,6 @@ class Pool:
         loop.call_later(limits.load_seconds, link.check_loaded)
         await loop.create_unix_connection(lambda: link, sock=seat.connection)
         return link
-
-    def _make_scratch(self, number: int) -> str:
-        """Return the folder this worker may write to. In R1 it only gives a tmpfs the place of one."""
-        folder = Path(self._scratch.name, str(number))
-        folder.mkdir(mode=0o700)
-        return str(folder)
 
     def _make_room(self) -> None:
         """End the worker that was used longest ago when there are too many. Raises Overloaded when all are busy."""
@@ -237,7 +231,7 @@ class Pool:
         if hired is None:
             return
         hired.link.ended(status)
-        shutil.rmtree(Path(self._scratch.name, str(number)), ignore_errors=True)
+        self._scratch.remove(number)
         if hired.key and self._serving.get(hired.key) is hired.link:
             del self._serving[hired.key]
         if hired.key and hired.link.was_bad:

@@ -1,0 +1,1 @@
+"""The connector of the self-test: it attacks the jail it runs in."""
