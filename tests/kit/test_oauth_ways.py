@@ -128,10 +128,11 @@ def test_data_that_is_no_way_says_what_is_wrong(data: dict[str, Any], problem: s
             authorize_url="https://a.example", token_url="https://a.example", authorize_parameters={"state": "fixed"}
         ),
         lambda: TokenRequest(fields=["user"], secret_fields=["password"]),
+        lambda: OAuth2Password(token_url="{server}/token"),
     ],
 )
 def test_a_mistake_in_a_way_is_found_when_it_is_written(mistake: Callable[[], object]):
-    with pytest.raises(ValueError, match=r"must be|is sent already|is not one of the fields"):
+    with pytest.raises(ValueError, match=r"must be|is sent already|is not one of the fields|secret would be sent"):
         mistake()
 
 
@@ -140,6 +141,11 @@ def test_a_mistake_in_a_way_is_found_when_it_is_written(mistake: Callable[[], ob
     [
         (CODE, AuthenticationType.OAUTH2, {"accessToken": "a", "refreshToken": "r", "expiresIn": 60, "extras": {}}),
         (PASSWORD, AuthenticationType.OAUTH2_PASSWORD, {"username": "alice", "password": "p"}),
+        (
+            OAuth2Code(authorize_url="{server}/a", token_url="{server}/t", client_owner=ClientOwner.AUTH),
+            AuthenticationType.OAUTH2,
+            {"accessToken": "a", "clientId": "c", "clientSecret": "s"},
+        ),
         (MACHINE, AuthenticationType.OAUTH2_CLIENT_CREDENTIALS, {"clientId": "c", "clientSecret": "s"}),
         (ONE, AuthenticationType.OAUTH1, {"accessToken": "a", "accessTokenSecret": "s"}),
         (OPERATION, AuthenticationType.OAUTH2_CLIENT_CREDENTIALS, {"user": "alice", "password": "p"}),

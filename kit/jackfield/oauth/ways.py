@@ -105,6 +105,11 @@ class OAuth2(TokenHolder):
         super().__post_init__()
         _check_urls(*self.templates)
         _check_parameters(self.token_parameters)
+        if self.token_url.startswith("{") and self.client_owner is ClientOwner.SERVICE:
+            raise ValueError(
+                "a token_url that is any address somebody types in needs client_owner=ClientOwner.AUTH: "
+                "otherwise the service's client secret would be sent there"
+            )
 
     @property
     def templates(self) -> tuple[str, ...]:
@@ -136,7 +141,8 @@ class OAuth2Code(OAuth2):
         return (self.authorize_url, self.token_url)
 
     def credentials_schema(self) -> JsonObject:
-        return _with_token({}, "accessToken")
+        client = _client(self.client_owner)
+        return _with_token(client, "accessToken", *client)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +154,8 @@ class OAuth2Password(OAuth2):
 
     def credentials_schema(self) -> JsonObject:
         typed = credential_schema("password", username="User name", password="Password")["properties"]
-        return _with_token({**typed, **_client(self.client_owner)}, "username", "password", *_client(self.client_owner))
+        client = _client(self.client_owner)
+        return _with_token({**typed, **client}, *typed, *client)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +168,8 @@ class OAuth2ClientCredentials(OAuth2):
     authentication_type: ClassVar[AuthenticationType] = AuthenticationType.OAUTH2_CLIENT_CREDENTIALS
 
     def credentials_schema(self) -> JsonObject:
-        return _with_token(_client(self.client_owner), *_client(self.client_owner))
+        client = _client(self.client_owner)
+        return _with_token(client, *client)
 
 
 @dataclass(frozen=True, kw_only=True)
