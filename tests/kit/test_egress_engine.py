@@ -520,7 +520,7 @@ async def test_an_old_tls_version_is_refused(issuer: Issuer):
     with warnings.catch_warnings(action="ignore"):
         old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     async with third_party(answer(), tls=old) as party:
-        with pytest.raises(NoAnswer, match=r"does not speak TLS 1\.2 or newer|closed the connection"):
+        with pytest.raises(NoAnswer, match=r"TLS 1\.2 or newer"):
             await get(engine, f"https://api.acme.test:{party.port}/")
     await engine.close()
 

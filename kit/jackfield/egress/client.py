@@ -62,8 +62,8 @@ class AiohttpWire:
             raise TlsFailed("does not speak TLS 1.2 or newer there; check the port, and https or http") from None
         except aiohttp.ConnectionTimeoutError:
             raise NotConnected(f"takes no connections: nothing for {self._limits.connect_seconds:g} seconds") from None
-        except aiohttp.ClientConnectorError:
-            raise NotConnected("takes no connections; check the host and port, and whether the service runs") from None
+        except aiohttp.ClientConnectorError as failure:
+            raise NotConnected(_connection_problem(failure.os_error, hop)) from None
         except aiohttp.ClientPayloadError:
             raise BrokenOff("broke off in the middle of its answer") from None
         except aiohttp.ClientResponseError:
@@ -184,6 +184,12 @@ def _as_decoded(headers: Headers) -> Headers:
     if not any(name.lower() == "content-encoding" for name, _ in headers):
         return headers
     return tuple(pair for pair in headers if pair[0].lower() not in ("content-encoding", "content-length"))
+
+
+def _connection_problem(error: OSError, hop: Hop) -> str:
+    if hop.target.scheme == "https" and isinstance(error, ConnectionResetError):
+        return "hung up before the connection was encrypted; check the port, and that it speaks TLS 1.2 or newer"
+    return "takes no connections; check the host and port, and whether the service runs"
 
 
 def _certificate_problem(error: Exception) -> str:
