@@ -39,7 +39,7 @@ class LocalAuth:
         """Return what the connector may reach from this machine. Raises ProjectMistake when credentials are missing."""
         problems = Schema(connector.sign_in.credentials_schema()).problems(dict(self.credentials))
         if problems:
-            wanted = dict.fromkeys(connector.sign_in.credentials_schema()["required"], "…")
+            wanted = dict.fromkeys(connector.sign_in.credentials_schema().get("required", []), "…")
             raise ProjectMistake(
                 f"The service wants to know who you are ({'; '.join(problems)}). "
                 f"Write {AUTH_FILE}: {orjson.dumps({'credentials': wanted}).decode()}"
