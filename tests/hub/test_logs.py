@@ -57,13 +57,15 @@ async def test_addresses_we_do_not_have_are_not_repeated(
 
 
 def test_a_failure_is_told_by_its_class_and_place_but_not_in_its_words() -> None:
-    try:
+    def fail() -> None:
         try:
             int(SECRET)
         except ValueError as mistake:
             raise RuntimeError(SECRET) from mistake
-    except RuntimeError as failure:
-        about = describe(failure)
+
+    with pytest.raises(RuntimeError) as failure:
+        fail()
+    about = describe(failure.value)
 
     assert (about["failure"], about["cause"]) == ("builtins.RuntimeError", "builtins.ValueError")
     assert about["trace"][0].startswith("test_logs.py:")

@@ -24,6 +24,8 @@ from jackfield_hub.logs import describe, log
 POLL_SECONDS = 0.5  # jobs of other processes and jobs that wait; our own wake us at once
 HEARTBEATS_A_LEASE = 3
 MAX_RETRY_DELAY_SECONDS = 60.0
+CANCELLATIONS = 5
+SECONDS_A_CANCELLATION = 1.0
 
 JobId = str
 
@@ -78,6 +80,11 @@ class Handling:
     concurrency: int
     max_attempts: int
     lease_seconds: float
+    retry_seconds: float
+
+    def delay_after(self, attempt: int) -> float:
+        """Return how long to wait after this attempt has failed, in seconds."""
+        return min(self.retry_seconds * 2.0 ** (attempt - 1), MAX_RETRY_DELAY_SECONDS)
 
 
 class Jobs:
@@ -118,12 +125,18 @@ class Jobs:
         concurrency: int = 1,
         max_attempts: int = 5,
         lease_seconds: float = 30.0,
+        retry_seconds: float = 2.0,
         on_lost: Handler | None = None,
     ) -> Callable[[Handler], Handler]:
-        """Say who does the jobs of a kind. `on_lost` ends a job whose attempts are used up; it may be called twice."""
+        """Say who does the jobs of a kind. `on_lost` ends a job whose attempts are used up; it may be called twice.
+
+        A handler that raises is tried again after `retry_seconds`, then after twice that, and so on.
+        """
 
         def register(run: Handler) -> Handler:
-            self._handlings[kind] = Handling(kind, run, on_lost, concurrency, max_attempts, lease_seconds)
+            self._handlings[kind] = Handling(
+                kind, run, on_lost, concurrency, max_attempts, lease_seconds, retry_seconds
+            )
             self._wake_up.set()
             return run
 
@@ -137,8 +150,7 @@ class Jobs:
         """Claim nothing more, let what runs finish for a while, then hand the rest to whoever comes next."""
         if self._loop is None:
             return
-        self._loop.cancel()
-        await asyncio.wait([self._loop])
+        await _cancel([self._loop])
         self._loop = None
         if self._running and grace_seconds > 0:
             await asyncio.wait(self._running, timeout=grace_seconds)
@@ -156,8 +168,10 @@ class Jobs:
                 log.error("jobs_unreachable", **describe(failure))
                 has_more = False
             if not has_more:
+                # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with the wake-up.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake_up.wait(), POLL_SECONDS)
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._wake_up.wait()
 
     async def _claim_what_is_due(self) -> bool:
         """Start one job of each kind that has one and a free hand. Return whether there was any."""
@@ -206,7 +220,7 @@ class Jobs:
             log.warning("job_lease_lost", kind=job.kind, job=job.id, fence=job.fence)
         except Exception as failure:  # a handler may fail in any way; the job is tried again
             log.error("job_failed", kind=job.kind, job=job.id, attempt=job.attempt, **describe(failure))
-            await self._release(job, min(2.0**job.attempt, MAX_RETRY_DELAY_SECONDS), job.attempt)
+            await self._release(job, job.handling.delay_after(job.attempt), job.attempt)
 
     async def _beat(self, job: Job, doing: asyncio.Task[None]) -> None:
         """Renew the lease until the work is done; stop the work when somebody else has taken it over."""
@@ -239,8 +253,11 @@ async def _give_up(job: Job) -> None:
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
-    tasks = list(tasks)
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
+    """End these tasks. One that does not listen is told again a few times, then left to its lease."""
+    pending = {task for task in tasks if not task.done()}
+    for _ in range(CANCELLATIONS):
+        for task in pending:
+            task.cancel()
+        if not pending:
+            return
+        _, pending = await asyncio.wait(pending, timeout=SECONDS_A_CANCELLATION)
