@@ -230,6 +230,7 @@ def test_a_temporary_token_is_given_or_refused(response: Response, refusal: type
         ("oauth_verifier=v", StateMismatch),
         ("oauth_token=other&oauth_verifier=v", StateMismatch),
         ("denied=other", StateMismatch),
+        ("oauth_token=\ud800", StateMismatch),
         ("oauth_token=t", CallbackIncomplete),
         ("oauth_token=t&oauth_verifier=", CallbackIncomplete),
         ("oauth_token=t&oauth_verifier=v&oauth_verifier=w", CallbackIncomplete),

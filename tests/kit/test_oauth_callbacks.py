@@ -107,6 +107,7 @@ def test_a_callback_gives_the_code():
         ("code=c&state=st%00", StateMismatch),
         ("code=c&State=st", StateMismatch),
         ("code=c&state=%ff%fe", StateMismatch),
+        ("code=c&state=\ud800", StateMismatch),
         ("error=access_denied", StateMismatch),
         (f"code=c&iss={ISSUER}", StateMismatch),
         ("code=c&state=st", IssuerMismatch),

@@ -101,7 +101,7 @@ def read_callback(query: str, *, state: str, issuer: str = "") -> str:
     """
     answer = _single_values(query)
     # Nothing else in the callback is believed before this: anybody can send a browser here.
-    if not state or not hmac.compare_digest(answer.get("state", "").encode(), state.encode()):
+    if not state or not hmac.compare_digest(answer.get("state", "").encode(errors="replace"), state.encode()):
         raise StateMismatch("This sign-in was not started here, or has been used already. Start again.")
     if issuer and answer.get("iss") != issuer:
         raise IssuerMismatch("Another provider than the one you were sent to has answered. Nothing was signed in.")

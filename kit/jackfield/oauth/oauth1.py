@@ -63,7 +63,7 @@ def read_verifier(query: str, temporary: Token) -> str:
     if len(names) != len(set(names)):
         raise CallbackIncomplete("The provider's answer says something twice. Start again.")
     named = answer.get("oauth_token") or answer.get("denied", "")
-    if not hmac.compare_digest(named.encode(), temporary.token.encode()):
+    if not hmac.compare_digest(named.encode(errors="replace"), temporary.token.encode()):
         raise StateMismatch("This sign-in was not started here, or has been used already. Start again.")
     # Neither is in the RFC: Twitter invented `denied`, Yahoo `oauth_problem`.
     if "denied" in answer or "oauth_problem" in answer:
