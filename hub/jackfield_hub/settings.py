@@ -30,7 +30,9 @@ def setting(default: Any, description: str, **limits: Any) -> Any:
 class Settings(BaseSettings):
     """How this hub runs. Values given by name win over the environment."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
+    )
 
     data_dir: Path = setting(
         Path(".jackfield"), "The folder that holds all this hub knows; its owner alone may read it."
@@ -44,7 +46,9 @@ class Settings(BaseSettings):
     call_seconds: float = setting(60.0, "How long one call may take before it is stopped, in seconds.", gt=0)
     build_seconds: float = setting(300.0, "How long one deployment may build, in seconds.", gt=0)
     drain_seconds: float = setting(30.0, "How long a stopping hub waits for what is running, in seconds.", ge=0)
-    job_lease_seconds: float = setting(30.0, "How long a job's worker may stay silent before another takes over.", gt=0)
+    job_lease_seconds: float = setting(
+        30.0, "How long a job's worker may be silent before another takes over, in seconds.", gt=0
+    )
 
     max_body_bytes: int = setting(10 * MEBIBYTE, "The largest body of a call, in bytes.", gt=0)
     max_upload_bytes: int = setting(30 * MEBIBYTE, "The largest connector archive (zip), in bytes.", gt=0)

@@ -1,0 +1,224 @@
+"""The database: all of a unit of work or nothing, one writer after the other, and tables as tables.py says."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, func, insert, select, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from jackfield_hub.database import Database, DatabaseAway, Transaction
+from jackfield_hub.tables import metadata, organizations, users
+
+WRITER = """
+import asyncio, sys
+from sqlalchemy import insert
+from jackfield_hub.database import Database
+from jackfield_hub.tables import organizations
+
+async def main():
+    database = Database(sys.argv[1])
+    for number in range(50):
+        async with database.transaction() as tx:
+            await tx.execute(insert(organizations).values(id=f"{sys.argv[2]}-{number}", name="x", created_at=0))
+    await database.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "core.db"
+
+
+@pytest.fixture
+async def database(path: Path) -> AsyncGenerator[Database]:
+    database = Database(f"sqlite:///{path}")
+    await database.migrate()
+    yield database
+    await database.close()
+
+
+async def add(tx: Transaction, organization_id: str) -> None:
+    await tx.execute(insert(organizations).values(id=organization_id, name="x", created_at=0))
+
+
+async def count(database: Database) -> int:
+    async with database.reading() as tx:
+        return await tx.scalar(select(func.count()).select_from(organizations))
+
+
+async def test_the_steps_lead_to_exactly_the_tables_of_the_code(database: Database, path: Path) -> None:
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        differences = compare_metadata(context, metadata)
+        indexes = {row[0] for row in connection.execute(text("select sql from sqlite_master where type = 'index'"))}
+    engine.dispose()
+
+    assert differences == []
+    assert any(sql and "UNIQUE" in sql and "state = 'Deploying'" in sql for sql in indexes)
+
+
+async def test_migrating_twice_changes_nothing(database: Database, path: Path) -> None:
+    before = await schema_of(path)
+
+    await database.migrate()
+
+    assert await schema_of(path) == before
+
+
+async def schema_of(path: Path) -> list[str]:
+    with sqlite3.connect(path) as connection:
+        return [row[0] for row in connection.execute("select sql from sqlite_master order by name")]
+
+
+def test_postgres_takes_the_same_tables() -> None:
+    for table in metadata.sorted_tables:
+        assert str(CreateTable(table).compile(dialect=postgresql.dialect()))
+        names = [str(index.name) for index in table.indexes] + [str(key.name) for key in table.constraints]
+        assert all(len(name) <= 63 for name in names), "Postgres cuts longer names off"
+        for index in table.indexes:
+            assert str(CreateIndex(index).compile(dialect=postgresql.dialect()))
+
+
+async def test_a_unit_of_work_is_stored_whole_or_not_at_all(database: Database) -> None:
+    async def fail_half_way() -> None:
+        async with database.transaction() as tx:
+            await add(tx, "a")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_half_way()
+
+    assert await count(database) == 0
+
+
+async def test_what_is_to_happen_after_the_commit_happens_only_then(database: Database) -> None:
+    happened: list[str] = []
+
+    async def fail() -> None:
+        async with database.transaction() as tx:
+            tx.after_commit.append(lambda: happened.append("never"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    async with database.transaction() as tx:
+        tx.after_commit.append(lambda: happened.append("stored"))
+        assert happened == []
+
+    assert happened == ["stored"]
+
+
+async def test_a_reader_sees_one_state_and_waits_for_nobody(database: Database) -> None:
+    async with database.reading() as reader:
+        assert await reader.scalar(select(func.count()).select_from(organizations)) == 0
+        async with database.transaction() as tx:
+            await add(tx, "a")
+        assert await reader.scalar(select(func.count()).select_from(organizations)) == 0
+
+    assert await count(database) == 1
+
+
+async def test_many_writers_of_one_process_take_turns(database: Database) -> None:
+    async def write(number: int) -> None:
+        async with database.transaction() as tx:
+            before = await tx.scalar(select(func.count()).select_from(organizations))
+            await asyncio.sleep(0)
+            await add(tx, f"{number}-after-{before}")
+
+    await asyncio.gather(*(write(number) for number in range(60)))
+
+    async with database.reading() as tx:
+        rows = await tx.rows(select(organizations.c.id))
+    assert sorted(int(row["id"].rpartition("-")[2]) for row in rows) == list(range(60))
+
+
+async def test_writers_of_two_processes_wait_for_each_other(database: Database, path: Path) -> None:
+    program = [sys.executable, "-c", WRITER, f"sqlite:///{path}"]
+
+    writers = [await asyncio.create_subprocess_exec(*program, name) for name in ("first", "second")]
+
+    assert [await asyncio.wait_for(writer.wait(), 60) for writer in writers] == [0, 0]
+    assert await count(database) == 100
+
+
+async def test_a_cancelled_unit_of_work_leaves_nothing_and_nothing_locked(database: Database) -> None:
+    async def work(number: int) -> None:
+        async with database.transaction() as tx:
+            await add(tx, str(number))
+            await asyncio.sleep(60)
+
+    for number in range(20):
+        task = asyncio.create_task(work(number))
+        await asyncio.sleep(0.001 * number)  # a different moment each time
+        task.cancel()
+        await asyncio.wait([task])
+
+    async with asyncio.timeout(20), database.transaction() as tx:
+        await add(tx, "last")
+    assert await count(database) == 1
+
+
+async def test_a_transaction_inside_a_transaction_is_a_mistake_not_a_standstill(database: Database) -> None:
+    async with database.transaction():
+        with pytest.raises(RuntimeError, match="inside a transaction"):
+            async with database.transaction():
+                pass
+
+
+async def test_a_row_goes_in_once(database: Database) -> None:
+    user = {"organization_id": "a", "kind": "member", "name": "x", "is_test": False, "created_at": 0}
+    async with database.transaction() as tx:
+        await add(tx, "a")
+
+        assert await tx.insert_if_absent(users, {"id": "1", "email": "x@example.com", **user})
+        assert not await tx.insert_if_absent(users, {"id": "2", "email": "x@example.com", **user})
+
+
+async def test_a_row_of_no_organization_is_refused(database: Database) -> None:
+    async def add_stray() -> None:
+        async with database.transaction() as tx:
+            stray = {"id": "1", "organization_id": "nobody", "kind": "member", "name": "x", "created_at": 0}
+            await tx.execute(insert(users).values(**stray))
+
+    with pytest.raises(IntegrityError) as refusal:
+        await add_stray()
+    assert "nobody" not in str(refusal.value), "values may be secrets"
+
+
+async def test_what_is_acknowledged_survives_a_power_cut(database: Database, path: Path, tmp_path: Path) -> None:
+    async with database.transaction() as tx:
+        await add(tx, "a")
+    async with database.reading() as tx:
+        modes = [await tx.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")]
+
+    copy = tmp_path / "after-the-cut.db"
+    shutil.copy(path, copy)
+    shutil.copy(path.with_name(f"{path.name}-wal"), copy.with_name(f"{copy.name}-wal"))
+
+    assert modes == ["wal", 2, 1]
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("select count(*) from organizations").fetchone() == (1,)
+
+
+async def test_a_database_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/no/such/folder/core.db")
+
+    with pytest.raises(DatabaseAway) as refusal:
+        await database.ping()
+
+    assert refusal.value.status == 503
+    assert str(tmp_path) not in refusal.value.message

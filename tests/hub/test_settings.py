@@ -1,0 +1,86 @@
+"""Settings: from the environment, with a default and a sentence each, and refused when they make no sense."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from jackfield_hub.settings import SettingMistake, Settings, read_settings
+
+
+def test_every_setting_has_a_sentence_and_a_default() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+        assert not field.is_required(), name
+        if name.endswith(("_seconds", "_bytes")):
+            assert name.rpartition("_")[2].rstrip("s") in field.description.lower(), f"{name} does not say its unit"
+
+
+def test_the_environment_is_read_with_our_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACKFIELD_CALL_SECONDS", "90")
+    monkeypatch.setenv("JACKFIELD_DATA_DIR", "/srv/hub")
+    monkeypatch.setenv("JACKFIELD_ALLOWED_NETWORKS", "10.1.0.0/16, ::1/128,")
+    monkeypatch.setenv("JACKFIELD_API_TOKEN", "the command's, not ours")
+    monkeypatch.setenv("PORT", "1")
+
+    settings = read_settings()
+
+    assert settings.call_seconds == 90
+    assert settings.data_dir == Path("/srv/hub")
+    assert settings.allowed_networks == (ip_network("10.1.0.0/16"), ip_network("::1/128"))
+    assert settings.port == 8080
+
+
+def test_what_is_given_by_name_wins_and_none_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACKFIELD_PORT", "1234")
+
+    assert read_settings(port=4321).port == 4321
+    assert read_settings(port=None).port == 1234
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CALL_SECONDS", "a minute"),
+        ("CALL_SECONDS", "0"),
+        ("CALL_SECONDS", "nan"),
+        ("CALL_SECONDS", "inf"),
+        ("PORT", "65536"),
+        ("MAX_FILES", "-1"),
+        ("ALLOWED_NETWORKS", "10.0.0.1/8"),
+        ("ALLOWED_NETWORKS", "everything"),
+        ("DATABASE", "mysql://localhost/hub"),
+    ],
+)
+def test_a_value_without_sense_is_refused_and_its_variable_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"JACKFIELD_{name}", value)
+
+    with pytest.raises(SettingMistake, match=f"JACKFIELD_{name}"):
+        read_settings()
+
+
+def test_all_wrong_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACKFIELD_PORT", "x")
+    monkeypatch.setenv("JACKFIELD_MAX_FILES", "x")
+
+    with pytest.raises(SettingMistake) as mistake:
+        read_settings()
+
+    assert "JACKFIELD_PORT" in str(mistake.value)
+    assert "JACKFIELD_MAX_FILES" in str(mistake.value)
+
+
+def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACKFIELD_PORT", "")
+
+    assert read_settings().port == 8080
+
+
+def test_the_database_is_a_file_of_the_data_folder_unless_told_otherwise(tmp_path: Path) -> None:
+    assert read_settings(data_dir=tmp_path).database_url == f"sqlite:///{tmp_path}/core.db"
+    assert read_settings(database="postgresql://host/hub").database_url == "postgresql://host/hub"
