@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,12 +69,53 @@ def test_every_attack_gets_through_where_there_is_no_jail():
     assert [name for name, probe in PROBES.items() if not opened[name] and not probe.needs] == []
 
 
-async def test_a_pool_takes_the_highest_rung_of_its_host(connector):
-    pool = Pool()
-    await pool.start()
-    await pool.stop()
+def on_another_host(*arguments: str, interpreter: str = sys.executable, **options: Any) -> dict[str, Any]:
+    """Run the script of that name; return what it says."""
+    done = subprocess.run(
+        [interpreter, "-B", "-c", IMPORT_FROM, json.dumps(sys.path), *arguments],
+        cwd=Path(__file__).parent.parent.parent,
+        stdout=subprocess.PIPE,
+        timeout=120,
+        check=True,
+        **options,
+    )
+    return json.loads(done.stdout)
 
-    assert pool.rung in Rung
+
+IMPORT_FROM = (
+    "import json, sys; sys.path += json.loads(sys.argv[1]); from tests.hub.another_host import main; main(sys.argv[2:])"
+)
+
+
+def test_a_host_that_refuses_namespaces_gets_the_next_rung_and_hears_why():
+    seen = on_another_host("--without-namespaces")
+
+    assert (seen["rung"], seen["open"]) == ("R2", [])
+    assert "not permitted" in seen["reason"]
+
+
+def public_interpreter() -> str | None:
+    """Return a Python of this version that any user may run, if there is one."""
+    names = (os.path.realpath(sys.executable), f"/usr/bin/python3.{sys.version_info.minor}")
+    places = [Path(name) for name in names]
+    return next((str(place) for place in places if place.exists() and is_public(place)), None)
+
+
+def is_public(place: Path) -> bool:
+    return all(above.stat().st_mode & 0o001 for above in (place, *place.parents))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="all other tests run as a user without power already")
+@pytest.mark.skipif(public_interpreter() is None, reason="no interpreter here that another user may run")
+@pytest.mark.parametrize("rung", list(Rung))
+def test_a_hub_without_power_has_a_jail_that_holds_too(rung):
+    interpreter = public_interpreter()
+    assert interpreter
+
+    seen = on_another_host(rung, interpreter=interpreter, user=58_998, group=58_998, extra_groups=[], env={})
+
+    assert (seen["rung"], seen["open"]) == (rung, [])
+    assert 0 not in seen["users"]
 
 
 async def test_a_worker_has_no_privilege_and_can_never_have_one(pool, connector):

@@ -27,7 +27,8 @@ OPEN_FILES = 256
 THREADS = 320  # the crew's 256, and some for the connector
 ARENAS = 2
 LOCKED_BYTES = 64 * 1024
-SHARED_USER_PROCESSES = 4096  # where workers are the hub's own user, all that user's processes count
+SHARED_THREADS = 768  # for all workers together, where they have to be the hub's own user
+MOST_THREADS = 1 << 16
 
 SYSTEM_LIBRARIES = (
     "/lib",
@@ -59,8 +60,12 @@ class Jail:
         self._readable = _outermost([*import_paths, *SYSTEM_LIBRARIES])
         # Or the allocator would reserve an arena for every other thread, and the address space with it.
         kernel.limit_arenas(ARENAS)
+        self._is_root = _may_change_user()
+        self._threads = THREADS
         if rung is Rung.NAMESPACES:
             namespaces.plant_tree(self._readable)
+        elif not self._is_root:
+            self._threads = _count_threads_of_this_user() + SHARED_THREADS
 
     def lock(self, number: int, folder: Path, scratch: Path, parent: int) -> Path:
         """Confine this process, a fresh fork of the zygote `parent`, for ever. Raises OSError.
@@ -84,15 +89,11 @@ class Jail:
     def _change_user(self, number: int, readable: list[Path], scratch: Path) -> None:
         """Become a user of one's own where we may, with no capability; and limit how many threads it can have."""
         kernel.drop_capabilities()
-        if _may_change_user():
+        if self._is_root:
             _become(WORKER_IDS[number % len(WORKER_IDS)], readable, scratch)
         elif self._rung is Rung.NAMESPACES:
             kernel.unshare(kernel.CLONE_NEWUSER)  # its threads are then counted by themselves
-        else:
-            _limit(resource.RLIMIT_NPROC, SHARED_USER_PROCESSES)
-            kernel.forget_capabilities()
-            return
-        _limit(resource.RLIMIT_NPROC, THREADS)
+        _limit(resource.RLIMIT_NPROC, self._threads)
         kernel.forget_capabilities()
 
 
@@ -123,6 +124,35 @@ def _is_public(path: Path) -> bool:
         return all(place.stat().st_mode & 0o001 for place in path.parents) and bool(path.stat().st_mode & 0o004)
     except FileNotFoundError:
         return True
+
+
+def _count_threads_of_this_user() -> int:
+    """Return how many threads our user has on the whole host, also where we cannot see them.
+
+    The kernel limits them all together, and tells how many there are only by refusing one more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    low, high = 0, MOST_THREADS if hard == resource.RLIM_INFINITY else min(hard, MOST_THREADS)
+    while low < high:
+        middle = (low + high) // 2
+        resource.setrlimit(resource.RLIMIT_NPROC, (middle, hard))
+        if _can_fork():
+            high = middle
+        else:
+            low = middle + 1
+    resource.setrlimit(resource.RLIMIT_NPROC, (soft, hard))
+    return low
+
+
+def _can_fork() -> bool:
+    try:
+        child = os.fork()
+    except BlockingIOError:
+        return False
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return True
 
 
 def _limit_resources() -> None:

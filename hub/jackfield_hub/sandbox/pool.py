@@ -65,6 +65,7 @@ class Pool:
         """`rung` None: the highest this host allows."""
         self.limits = limits or Limits()
         self.rung = rung
+        self.rung_reason = ""  #: why it is not the highest, in the words of the host
         self._scratch = Scratch()
         self._hired: dict[int, _Hired] = {}
         self._serving: dict[WorkerKey, WorkerLink] = {}
@@ -84,9 +85,10 @@ class Pool:
         """Start the zygote. Raises ZygoteLost when it does not rise, in no rung or not in the one asked for."""
         try:
             await self._rise(self.rung or Rung.NAMESPACES)
-        except ZygoteLost:
+        except ZygoteLost as refusal:
             if self.rung:
                 raise
+            self.rung_reason = str(refusal)
             await self._rise(Rung.NO_NAMESPACES)
         if self.rung is Rung.NO_NAMESPACES:
             self._scratch.open()

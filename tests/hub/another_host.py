@@ -1,0 +1,69 @@
+"""A pool on a host that is not ours: another user, or one that refuses namespaces. A script that prints what came out.
+
+another_host.py [RUNG] [--without-namespaces]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import struct
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import orjson
+
+from jackfield.errors import NoAnswer
+from jackfield.exchange import Request, Response
+from jackfield.runner import Call
+from jackfield_hub.sandbox import kernel
+from jackfield_hub.sandbox.jail import Rung
+from jackfield_hub.sandbox.pool import Pool, WorkerKey
+from jackfield_hub.sandbox.self_test import open_probes
+from tests.hub.small_connectors import small_bundle
+
+UNSHARE = {"x86_64": 272, "aarch64": 97}
+
+
+def refuse_namespaces() -> None:
+    """Do as a container does: answer unshare(2) with "not permitted"."""
+    load, if_equal, answer = 0x20, 0x15, 0x06
+    program = [
+        (load, 0, 0, 0),
+        (if_equal, 0, 1, UNSHARE[os.uname().machine]),
+        (answer, 0, 0, 0x50001),
+        (answer, 0, 0, 0x7FFF0000),
+    ]
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    kernel.filter_calls(b"".join(struct.pack("HBBI", *instruction) for instruction in program))
+
+
+async def no_network(request: Request) -> Response:
+    raise NoAnswer("")
+
+
+async def live(rung: Rung | None) -> dict[str, object]:
+    code = '@small.operation\ndef who() -> dict:\n    return {"users": os.getresuid()}\n'
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = small_bundle(Path(folder, "bundle"), code)
+        pool = Pool(rung=rung)
+        await pool.start()
+        opened = await open_probes(pool)
+        key = WorkerKey("acme", "small~1.0", bundle.digest)
+        who = await pool.call(key, bundle, Call("who", {}), no_network, time.monotonic() + 20)
+        await pool.stop()
+    return {"rung": pool.rung, "reason": pool.rung_reason, "open": opened, **orjson.loads(who.output)}
+
+
+def main(arguments: list[str]) -> None:
+    if "--without-namespaces" in arguments:
+        refuse_namespaces()
+    rungs = [Rung(argument) for argument in arguments if not argument.startswith("-")]
+    print(json.dumps(asyncio.run(live(*rungs or [None]))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
