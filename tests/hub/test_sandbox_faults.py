@@ -6,6 +6,7 @@ import asyncio
 import os
 import resource
 import signal
+import sys
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
@@ -240,6 +241,7 @@ FRAMES = """
         "raw(b'[\"log\",2]', b'x') * 2",
         'raw(b\'["http",1,1,"GET","u",[],null,null]\') * 20_000',
         "result(2, b'{\"a\":\"' + b'x' * (9 << 20) + b'\"}')",
+        "result(2, b'{\"a\":[' + b'[],' * 2_000_000 + b'[]]}')",
     ],
 )
 async def test_a_worker_that_lies_is_ended_and_no_other(pool, connector, lie):
@@ -272,6 +274,8 @@ async def test_a_worker_that_lies_is_ended_and_no_other(pool, connector, lie):
         "return [1]",
         "def deeper(): deeper()\n        deeper()",
         "value = {}\n        for _ in range(300): value = {'a': value}\n        return value",
+        "value = {}\n        for _ in range(100): value = {'a': value}\n        return value",
+        "return {'a': [[] for _ in range(600_000)]}",
     ],
 )
 async def test_an_output_that_cannot_be_is_an_error_and_the_worker_lives(pool, connector, work):
@@ -376,6 +380,49 @@ async def test_when_the_pool_stops_every_process_is_gone(connector, rung):
     await pool.stop()
 
     assert len(processes) > 1
+    assert await is_gone(lambda: any(exists(pid) for pid in processes))
+
+
+HUB = """
+import asyncio, sys, time
+from pathlib import Path
+from jackfield.runner import Call
+from jackfield_hub.sandbox.jail import Rung
+from jackfield_hub.sandbox.pool import Bundle, Pool, WorkerKey
+
+async def live():
+    pool = Pool(rung=Rung(sys.argv[1]))
+    await pool.start()
+    key = WorkerKey("acme", "small~1.0", "digest")
+    call = asyncio.ensure_future(
+        pool.call(key, Bundle(Path(sys.argv[2]), "small", "digest"), Call("hang", {}), None, time.monotonic() + 60)
+    )
+    await asyncio.sleep(1)
+    print(pool.first_pid, flush=True)
+    await call
+
+asyncio.run(live())
+"""
+
+
+@pytest.mark.parametrize("rung", list(Rung))
+async def test_no_process_outlives_a_hub_that_is_killed(connector, rung):
+    bundle = connector("""
+    @small.operation
+    def hang() -> dict:
+        while True: pass
+    """)
+    hub = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HUB, rung, str(bundle.folder), stdout=asyncio.subprocess.PIPE
+    )
+    assert hub.stdout is not None
+    first = int(await hub.stdout.readline())
+    processes = [first, *processes_below(first)]
+
+    hub.kill()
+    await hub.wait()
+
+    assert len(processes) == (3 if rung is Rung.NAMESPACES else 2)
     assert await is_gone(lambda: any(exists(pid) for pid in processes))
 
 

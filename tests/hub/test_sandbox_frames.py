@@ -112,6 +112,14 @@ def test_sixty_four_levels_are_fine_however_wide():
     assert frames.check_json_object(orjson.dumps({**deep, "wide": [[] for _ in range(1000)]}))
 
 
+def test_commas_and_brackets_in_texts_are_not_values():
+    table = {"csv": '1,[2],"{3}",\\,' * 100_000}
+
+    assert frames.check_json_object(orjson.dumps(table)) == table
+    with pytest.raises(frames.FrameBroken):
+        frames.check_json_object(orjson.dumps({"list": list(range(frames.MAX_JSON_VALUES + 1))}))
+
+
 def test_threads_that_write_at_the_same_time_never_tear_a_frame():
     ours, theirs = socket.socketpair()
     outbox = Outbox(ours)

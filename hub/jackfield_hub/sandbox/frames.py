@@ -12,6 +12,7 @@ the first one that is wrong breaks the whole connection (FrameBroken). Nothing i
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping
@@ -25,11 +26,13 @@ from jackfield.exchange import Headers
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 MAX_HEADER_BYTES = 1024 * 1024
 MAX_JSON_DEPTH = 64
+MAX_JSON_VALUES = 500_000
 READ_BYTES = 256 * 1024
 SOCKET_BUFFER_BYTES = 1024 * 1024
 
 _LENGTHS = struct.Struct(">II")
 _TOTAL = struct.Struct(">I")
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 class FrameBroken(Exception):
@@ -257,7 +260,13 @@ def read_frames(connection: socket.socket, parser: Parser) -> Iterator[list[Fram
 
 
 def check_json_object(content: bytes) -> dict[str, Any]:
-    """Return the JSON object a worker sent. Raises FrameBroken when it is not one, or deeper than 64 levels."""
+    """Return the JSON object a worker sent.
+
+    Raises FrameBroken when it is not one, nests deeper than 64 levels, or has more than half a million values: eight
+    megabytes of `[[],[],…]` would take hundreds to read.
+    """
+    if _count_values(content) > MAX_JSON_VALUES:
+        raise FrameBroken(f"a body with more than {MAX_JSON_VALUES} values")
     try:
         value: Any = orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -268,6 +277,15 @@ def check_json_object(content: bytes) -> dict[str, Any]:
     if content.count(b"{") + content.count(b"[") > MAX_JSON_DEPTH and not is_shallow(value):
         raise FrameBroken(f"a body deeper than {MAX_JSON_DEPTH} levels")
     return cast("dict[str, Any]", value)
+
+
+def _count_values(content: bytes) -> int:
+    """Return how many values there are at most: exactly, where a quick guess would be too many."""
+    guess = sum(map(content.count, (b",", b"[", b"{")))
+    if guess <= MAX_JSON_VALUES:
+        return guess
+    bare = _STRINGS.sub(b"", content)
+    return sum(map(bare.count, (b",", b"[", b"{")))
 
 
 def is_shallow(value: Any) -> bool:

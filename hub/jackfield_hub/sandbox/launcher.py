@@ -48,7 +48,7 @@ class Launcher:
         self._on_lost = on_lost
         self._risen = asyncio.Event()
         self._lost = asyncio.Event()
-        self._reason = "the zygote ended while it started"
+        self._reason = "the zygote did not start"
 
     async def start(self) -> None:
         """Return when the zygote takes orders. Raises ZygoteLost when it does not rise."""
@@ -61,8 +61,10 @@ class Launcher:
             async with asyncio.timeout(START_SECONDS):
                 await self._risen.wait()
         except TimeoutError:
+            self._lost.set()
+        except asyncio.CancelledError:
             await self.stop()
-            raise ZygoteLost("the zygote did not start") from None
+            raise
         if self._lost.is_set():
             await self.stop()
             raise ZygoteLost(self._reason)

@@ -114,9 +114,17 @@ class _Worker:
             outcome = runner.run(self._connector, call, _FrameTransport(self, frame.call_id))
         except BaseException:  # what even the runner lets pass, such as KeyboardInterrupt, must not cost the thread
             return runner.failed(ConnectorError(runner.UNEXPECTED), log=traceback.format_exc(limit=-20))
+        return self._within_limits(outcome)
+
+    def _within_limits(self, outcome: runner.Outcome) -> runner.Outcome:
+        """Return the outcome, or an error instead of one the platform would not take and would end us for."""
         limit = self._order.max_result_bytes
         if len(outcome.body) > limit:
-            return runner.failed(PlatformError(f"The output is larger than {limit} bytes: ask for less at once."))
+            return runner.failed(LimitReached(f"The output is larger than {limit} bytes: ask for less at once."))
+        try:
+            frames.check_json_object(outcome.body)
+        except frames.FrameBroken as mistake:
+            return runner.failed(LimitReached(f"The output is {mistake}: ask for less at once."))
         return outcome
 
     def exchange(self, call_id: int, request: Request) -> frames.HttpAnswer | frames.HttpFailed:
