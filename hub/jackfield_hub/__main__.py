@@ -1,5 +1,8 @@
-"""`python -m jackfield_hub`: what `jackfield serve` does."""
+"""`python -m jackfield_hub` is `jackfield serve`."""
 
-from jackfield_hub.serve import serve
+import sys
 
-serve()
+from jackfield.cli import main
+
+sys.argv.insert(1, "serve")
+main()

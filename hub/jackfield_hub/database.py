@@ -78,8 +78,8 @@ class Database:
         self._writer: asyncio.Task[Any] | None = None
 
     async def migrate(self) -> None:
-        """Bring the tables to the form this version needs. Does nothing when they have it already."""
-        async with self._turn_to_write(), self._engine.begin() as connection:
+        """Bring the tables to the form this version needs. Raises DatabaseAway."""
+        async with self._turn_to_write(), _saying_when_it_is_away(), self._engine.begin() as connection:
             await connection.run_sync(upgrade)
 
     @asynccontextmanager

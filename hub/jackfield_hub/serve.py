@@ -12,10 +12,14 @@ import uvloop
 from rich_click import RichCommand
 from uvicorn import Server
 
+from jackfield.cli.mistakes import CommandFailed
+from jackfield_hub.auths.vault import KeyFileBroken
 from jackfield_hub.data_folder import DataFolderMistake
+from jackfield_hub.database import DatabaseAway
 from jackfield_hub.first_start import make_first_organization
 from jackfield_hub.hub import open_hub
 from jackfield_hub.logs import configure_logs
+from jackfield_hub.sandbox.launcher import ZygoteLost
 from jackfield_hub.server import CannotListen, open_socket, serving, url_of
 from jackfield_hub.settings import SettingMistake, Settings, read_settings
 
@@ -38,8 +42,12 @@ def serve(port: int | None, host: str | None, data: Path | None, database: str |
     try:
         settings = read_settings(port=port, host=host, data_dir=data, database=database)
         uvloop.run(_serve(settings))
-    except (SettingMistake, DataFolderMistake, CannotListen) as mistake:
-        raise click.ClickException(str(mistake)) from None
+    except (SettingMistake, DataFolderMistake, KeyFileBroken, CannotListen) as mistake:
+        raise CommandFailed(str(mistake)) from None
+    except DatabaseAway:
+        raise CommandFailed("the database does not answer", "look at its address: --database") from None
+    except ZygoteLost:
+        raise CommandFailed("this host cannot confine what connectors do", "jackfield doctor") from None
 
 
 async def _serve(settings: Settings) -> None:

@@ -1,0 +1,74 @@
+"""`jackfield doctor` on a machine with a hub."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from jackfield_hub.doctor import doctor
+from jackfield_hub.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the logins of whoever runs the tests."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+def look(*arguments: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    answer = CliRunner().invoke(doctor, ["--json", *arguments])
+    return answer.exit_code, {check["name"]: check for check in json.loads(answer.stdout)["elements"]}
+
+
+def test_a_machine_without_a_hub_is_well() -> None:
+    exit_code, checks = look()
+
+    assert exit_code == 0
+    assert set(checks) == {"python", "saved logins", "hub", "platform", "data folder", "database", "workers"}
+    assert "every attack of the self-test failed" in checks["workers"]["found"]
+    assert not Path(".jackfield").exists(), "looking leaves nothing behind"
+
+
+def test_a_hub_is_well_when_its_folder_is_its_owners_alone(settings: Settings) -> None:
+    settings.data_dir.chmod(0o700)
+    for path in settings.data_dir.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+    exit_code, checks = look("--data", str(settings.data_dir))
+
+    assert exit_code == 0
+    assert checks["database"]["found"] == "it answers"
+
+
+@pytest.mark.parametrize("name", ["keys/master.key", "core.db", "."])
+def test_what_others_could_read_is_named_and_how_to_mend_it(settings: Settings, name: str) -> None:
+    path = settings.data_dir / name
+    path.chmod(0o755)
+
+    exit_code, checks = look("--data", str(settings.data_dir))
+
+    assert exit_code == 1
+    assert str(path) in checks["data folder"]["found"]
+    assert checks["data folder"]["nextStep"] == f"chmod -R go= {settings.data_dir}"
+
+
+def test_a_database_that_does_not_answer_is_found(tmp_path: Path) -> None:
+    exit_code, checks = look("--database", f"sqlite:///{tmp_path}/no/folder/core.db")
+
+    assert exit_code == 1
+    assert not checks["database"]["isWell"]
+
+
+def test_a_setting_without_sense_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACKFIELD_CALL_SECONDS", "soon")
+
+    exit_code, checks = look()
+
+    assert exit_code == 1
+    assert "JACKFIELD_CALL_SECONDS" in checks["settings"]["found"]
