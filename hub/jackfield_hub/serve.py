@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from pathlib import Path
@@ -56,6 +57,8 @@ async def _serve(settings: Settings) -> None:
         tokens_file = await make_first_organization(hub)
         if tokens_file is not None:
             say(f"First start: the tokens of your organization are in {tokens_file}")
+        gc.collect()
+        gc.freeze()  # what is loaded now stays for ever: the collector need not look through it again and again
         async with serving(hub, listener) as server:
             say(f"The hub listens on {url_of(listener)} (read its API at /docs); Ctrl-C stops it")
             await _asked_to_stop(server)

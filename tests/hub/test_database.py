@@ -18,12 +18,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from jackfield_hub.database import Database, DatabaseAway, Transaction
+from jackfield_hub.migrations import FOLDER
+from jackfield_hub.migrations.__main__ import write_step
 from jackfield_hub.tables import metadata, organizations, users
 
 WRITER = """
 import asyncio, sys
 from sqlalchemy import insert
 from jackfield_hub.database import Database
+from jackfield_hub.migrations import FOLDER
+from jackfield_hub.migrations.__main__ import write_step
 from jackfield_hub.tables import organizations
 
 async def main():
@@ -67,7 +71,7 @@ async def test_the_steps_lead_to_exactly_the_tables_of_the_code(database: Databa
         indexes = {row[0] for row in connection.execute(text("select sql from sqlite_master where type = 'index'"))}
     engine.dispose()
 
-    assert differences == []
+    assert differences == [], "write the step for it: python -m jackfield_hub.migrations 'What changed'"
     assert any(sql and "UNIQUE" in sql and "state = 'Deploying'" in sql for sql in indexes)
 
 
@@ -77,6 +81,23 @@ async def test_migrating_twice_changes_nothing(database: Database, path: Path) -
     await database.migrate()
 
     assert await schema_of(path) == before
+
+
+def test_the_next_step_is_written_from_the_tables_of_the_code(tmp_path: Path) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(FOLDER, folder)
+    for path in (folder / "versions").glob("*.py"):
+        path.unlink()
+
+    write_step("The first tables", folder)
+    write_step("Nothing new", folder)
+
+    first, second = (
+        (folder / "versions" / name).read_text() for name in ("0001_the_first_tables.py", "0002_nothing_new.py")
+    )
+    assert first.count("op.create_table(") == len(metadata.tables)
+    assert "down_revision = '0001'" in second
+    assert "op.create_table(" not in second
 
 
 async def schema_of(path: Path) -> list[str]:
