@@ -19,7 +19,7 @@ run: install ## Start Kinto and a hub, deploy examples/customers, call it (PORT=
 	@.venv/bin/python -m examples.run --port $(PORT) --data $(DATA)
 
 test: install lint ## Check the code, then run every test
-	@.venv/bin/pytest -q -n 2 --dist loadgroup
+	@.venv/bin/pytest -q -n 2 --dist loadfile
 
 lint: install ## Style, types, and who may import whom
 	@.venv/bin/ruff check $(CODE)

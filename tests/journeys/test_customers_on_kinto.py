@@ -16,8 +16,6 @@ from jackfield.project import find_project, load
 from jackfield.runner import Call, Outcome, run
 from tests.journeys.pasted import REPOSITORY
 
-pytestmark = pytest.mark.xdist_group("kinto")
-
 
 @dataclass
 class Desk:

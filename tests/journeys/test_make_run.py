@@ -12,8 +12,6 @@ import pytest
 from tests.journeys.house import House, free_port, running_house
 from tests.journeys.pasted import REPOSITORY, newcomers_folder, paste, read_page
 
-pytestmark = pytest.mark.xdist_group("make run")  # one house for all of them
-
 README = REPOSITORY / "README.md"
 TUTORIAL = REPOSITORY / "docs" / "tutorial" / "first-connector.md"
 

@@ -11,7 +11,7 @@ from tests.journeys.pasted import REPOSITORY
 GENERATED = {"__pycache__", "node_modules", "dist", "results"}
 # Written apart, so that this file is not the one that is found.
 REGISTRIES = ["py" + "pi.org", "python" + "hosted.org", "registry.npm" + "js.org", "deb." + "debian.org"]
-MACHINES = ["/ro" + "ot/", "/ho" + "me/", "/Us" + "ers/"]
+MACHINES = ["/wo" + "rk/", "/ho" + "me/", "/Us" + "ers/"]
 
 
 def test_make_help_names_every_command():
