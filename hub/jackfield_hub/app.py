@@ -25,7 +25,9 @@ from jackfield_hub.deployments.service import largest_body
 from jackfield_hub.errors import Broken, InvalidInput, NotFound, Refused, TooLarge, WrongMethod
 from jackfield_hub.front_door import App, FrontDoor, Message, Receive, Scope, Send
 from jackfield_hub.hub import Hub
+from jackfield_hub.identity import member_routes as members
 from jackfield_hub.identity import routes as identity
+from jackfield_hub.identity.workspaces import routes as workspaces
 from jackfield_hub.openapi import describe_api
 from jackfield_hub.services import routes as services
 
@@ -36,6 +38,8 @@ ROUTERS = (
     deployments.router,
     calls.router,
     identity.router,
+    members.router,
+    workspaces.router,
     health.router,
     docs_page.router,
 )

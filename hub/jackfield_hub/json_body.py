@@ -6,12 +6,15 @@ Not JSON to us: NaN and infinities, half a surrogate pair, text that is not UTF-
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import orjson
+from pydantic import BaseModel, ValidationError
 
 from jackfield.exchange import Json, JsonObject
 from jackfield_hub.errors import InvalidInput
+
+Model = TypeVar("Model", bound=BaseModel)
 
 MAX_DEPTH = 100
 _SHOWN_CHARACTERS = 100
@@ -28,6 +31,16 @@ def read_object(content: bytes) -> JsonObject:
     if not isinstance(value, dict):
         raise invalid(f"Got value '{shown(value)}' with wrong type, expecting object")
     return cast("JsonObject", value)
+
+
+def read_model(model: type[Model], content: bytes) -> Model:
+    """Return what a body says. Raises InvalidInput, which names the field and does not repeat its value."""
+    try:
+        return model.model_validate(read_object(content))
+    except ValidationError as mistake:
+        first = mistake.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise invalid(f"{first['msg']} at '{where}'") from None
 
 
 def invalid(problem: str) -> InvalidInput:

@@ -1,8 +1,9 @@
 """Every table of the hub's database. Ids are UUID texts; times (`*_at`) are seconds since 1970, UTC.
 
-    organizations ─┬─ users ── tokens
+    organizations ─┬─ users ── tokens, invites
+                   ├─ workspaces ── workspace_members                  namespaces: how connectors' names begin
                    ├─ services ── service_environments ── auths        data_keys seal the auths
-                   ├─ connectors ── deployments                        jobs: work that outlives a process
+                   ├─ connectors ── permissions, deployments           jobs: work that outlives a process
                    └─ revisions                                        what changed, for those who cache
 
 The organization is in every row that belongs to one. The task ledger is a file of its own (calls/ledger.py).
@@ -71,14 +72,17 @@ users = Table(
     Column("password_hash", Text),
     Column("is_test", Boolean, nullable=False, default=False),
     Column("created_at", Float, nullable=False),
+    Column("removed_at", Float),  # the row stays for what names it; who it was does not
     UniqueConstraint("organization_id", "external_id"),
     UniqueConstraint("organization_id", "email"),
+    Index(None, "organization_id", "created_at", "id"),
 )
 
 tokens = Table(
     "tokens",
     metadata,
     Column("hash", String(64), primary_key=True),  # SHA-256 of the token's text, in hex
+    Column("id", String(36), nullable=False, unique=True),  # what clients call it by
     _organization(),
     _id_of("users", "user_id", is_optional=True),
     Column("kind", String(16), nullable=False),  # identity.shapes.CallerKind
@@ -87,6 +91,51 @@ tokens = Table(
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float),
     Column("revoked_at", Float),
+    Index(None, "organization_id", "user_id"),
+)
+
+invites = Table(
+    "invites",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _organization(),
+    Column("email", Text, nullable=False),
+    Column("role", String(16), nullable=False),  # identity.shapes.Role
+    Column("token_hash", String(64), unique=True),  # of the newest link; None: there was none yet
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("accepted_at", Float),
+    Index(None, "organization_id", "created_at"),
+)
+
+namespaces = Table(
+    "namespaces",
+    metadata,
+    Column("organization_id", String(36), ForeignKey("organizations.id"), primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+)
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _organization(),
+    Column("name", Text, nullable=False),
+    Column("type", String(20), nullable=False),  # workspaces.shapes.WorkspaceType
+    Column("description", Text),
+    Column("monthly_task_limit", Integer),
+    Column("created_at", Float, nullable=False),
+    Index(None, "organization_id", "created_at", "id"),
+)
+
+workspace_members = Table(
+    "workspace_members",
+    metadata,
+    Column("organization_id", String(36), ForeignKey("organizations.id"), primary_key=True),
+    Column("workspace_id", String(36), ForeignKey("workspaces.id"), primary_key=True),
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("role", String(16), nullable=False),  # identity.shapes.Role
+    Column("created_at", Float, nullable=False),
     Index(None, "organization_id", "user_id"),
 )
 
@@ -164,6 +213,17 @@ connectors = Table(
     Column("revision", _big_number, nullable=False),  # goes up with every deployment of this version
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+)
+
+permissions = Table(
+    "permissions",
+    metadata,
+    Column("organization_id", String(36), ForeignKey("organizations.id"), primary_key=True),
+    Column("connector_name", String(100), primary_key=True),
+    Column("connector_version", String(16), primary_key=True),
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Index(None, "organization_id", "user_id"),
 )
 
 deployments = Table(

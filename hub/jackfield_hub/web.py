@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from pydantic import BaseModel
 
 from jackfield_hub.errors import TooLarge
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import service as identity
 from jackfield_hub.identity.shapes import Caller
+from jackfield_hub.json_body import Model, read_model
 
 
 def _current_hub(request: Request) -> Hub:
@@ -27,6 +30,21 @@ async def _current_caller(request: Request, hub: CurrentHub) -> Caller:
 
 CurrentCaller = Annotated[Caller, Depends(_current_caller)]
 """Who sent the request. Without a good token the route is not entered: 401."""
+
+
+def body_of(model: type[Model]) -> Callable[..., Awaitable[Model]]:
+    """Return a dependency that reads the body whatever its label says, and only for somebody with a good token."""
+
+    async def read(request: Request, _caller: CurrentCaller, hub: CurrentHub) -> Model:
+        return read_model(model, await read_body(request, hub.settings.max_body_bytes))
+
+    return read
+
+
+def described_body(model: type[BaseModel]) -> dict[str, Any]:
+    """Return what /openapi.json says of a body that `body_of` reads."""
+    content = {"application/json": {"schema": model.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:

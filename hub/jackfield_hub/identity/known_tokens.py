@@ -18,7 +18,7 @@ class KnownTokens:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._callers: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
-        self.revision = 0  #: goes up with every revocation
+        self.revision = 0  #: goes up with every revocation and every change of what somebody may do
 
     def find(self, digest: bytes) -> Caller | None:
         """Return who bears the token, or None when we have to look."""
@@ -48,3 +48,9 @@ class KnownTokens:
         """The token was revoked."""
         self.revision += 1
         self._callers.pop(digest, None)
+
+    def forget_user(self, user_id: str) -> None:
+        """Somebody was removed, or may do something else from now on."""
+        self.revision += 1
+        for digest in [digest for digest, (caller, _) in self._callers.items() if caller.user_id == user_id]:
+            del self._callers[digest]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from argon2 import PasswordHasher
 
 from jackfield_hub.database import Transaction
-from jackfield_hub.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthorized
+from jackfield_hub.errors import Conflict, InvalidInput, NotFound, Unauthorized
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import store
-from jackfield_hub.identity.shapes import Caller, CallerKind, Me, Role, UserKind
+from jackfield_hub.identity.rights import rights_of
+from jackfield_hub.identity.shapes import Caller, CallerKind, Me, Right, Role, UserKind
 from jackfield_hub.identity.tokens import NewToken, digest_of, is_well_formed, make_token
+from jackfield_hub.identity.workspaces import store as workspaces
+from jackfield_hub.identity.workspaces.shapes import WorkspaceType
 
 USER_TOKEN_SECONDS = 2 * 24 * 3600.0
 
@@ -55,12 +59,19 @@ async def _look_up(hub: Hub, text: str, digest: bytes) -> Caller:
     revision = hub.known_tokens.revision
     async with hub.database.reading() as tx:
         row = await store.find_live_token(tx, digest.hex(), now)
-    if row is None:
-        raise Unauthorized
-    caller = Caller(row["organization_id"], CallerKind(row["kind"]), row["user_id"], digest.hex())
+        if row is None:
+            raise Unauthorized
+        caller = await _caller(tx, row, digest)
     seconds_to_live = None if row["expires_at"] is None else row["expires_at"] - now
     hub.known_tokens.remember(digest, caller, seconds_to_live, revision)
     return caller
+
+
+async def _caller(tx: Transaction, token: Mapping[Any, Any], digest: bytes) -> Caller:
+    organization_id, user_id, kind = token["organization_id"], token["user_id"], CallerKind(token["kind"])
+    role = None if token["role"] is None else Role(token["role"])
+    at_work = await store.list_workspace_roles(tx, organization_id, user_id) if kind is CallerKind.API else []
+    return Caller(organization_id, kind, user_id, digest.hex(), rights_of(kind, role, at_work))
 
 
 async def create_organization(
@@ -68,8 +79,11 @@ async def create_organization(
 ) -> NewOrganization:
     """Make an organization with an owner, a master token and an API token.
 
-    `keep` is called before the organization exists for others; when it fails, so does everything.
+    `keep` is called before the organization exists for others; when it fails, so does everything. Raises Conflict for
+    a second organization where connectors are not confined.
     """
+    if not hub.confinement.holds and await count_organizations(hub):
+        raise Conflict("connectors are not confined on this host, so it serves one organization only")
     password_hash = await asyncio.to_thread(PasswordHasher().hash, owner.password)
     new = NewOrganization(_new_id(), _new_id(), make_token(CallerKind.MASTER), make_token(CallerKind.API))
     now = hub.clock()
@@ -86,7 +100,9 @@ async def create_organization(
             password_hash=password_hash,
             created_at=now,
         )
-        await _store_token(tx, new.master_token, organization_id=new.id, user_id=None, name="Master token", now=now)
+        for kind in (WorkspaceType.ORGANIZATION, WorkspaceType.EMBEDDED):
+            await store_workspace(tx, new.id, name=name, kind=kind, now=now)
+        await store_token(tx, new.master_token, organization_id=new.id, user_id=None, name="Master token", now=now)
         await _store_api_user(
             tx, new.api_token, organization_id=new.id, name="API token", role=Role.CONTRIBUTOR, now=now
         )
@@ -106,7 +122,7 @@ async def create_api_token(
 
 async def create_end_user(hub: Hub, caller: Caller, name: str, external_id: str, *, is_test: bool = False) -> str:
     """Make an end user and return its id. Raises Forbidden without the master token, Conflict for a known id."""
-    _require_master(caller)
+    caller.require(Right.MANAGE_END_USERS)
     if not name or not external_id:
         raise InvalidInput("an end user needs a name and an external id")
     user_id = _new_id()
@@ -121,33 +137,39 @@ async def create_end_user(hub: Hub, caller: Caller, name: str, external_id: str,
             is_test=is_test,
             created_at=hub.clock(),
         )
-    if not is_new:
-        raise Conflict("there is a user with this external id already; use that one")
+        if not is_new:
+            raise Conflict("there is a user with this external id already; use that one")
+        await store_workspace(
+            tx, caller.organization_id, name=name, kind=WorkspaceType.PERSONAL_EXTERNAL, now=hub.clock(), of=user_id
+        )
     return user_id
+
+
+async def remove(hub: Hub, tx: Transaction, organization_id: str, user_id: str) -> None:
+    """Let somebody in no more, whoever they are. What they made stays; who they were is forgotten."""
+    await store.remove_user(tx, organization_id, user_id, hub.clock())
+    tx.after_commit.append(lambda: hub.known_tokens.forget_user(user_id))
+
+
+async def find_end_user(tx: Transaction, caller: Caller, user_id: str) -> Mapping[Any, Any]:
+    """Return an end user of the caller's organization as they are stored. Raises NotFound."""
+    user = await store.find_user(tx, caller.organization_id, user_id)
+    if user is None or user["kind"] != UserKind.END_USER:
+        raise NotFound("there is no end user with this id")
+    return user
 
 
 async def create_user_token(hub: Hub, caller: Caller, user_id: str) -> NewToken:
     """Make a token an end user acts with for two days. Raises Forbidden without the master token, NotFound."""
-    _require_master(caller)
+    caller.require(Right.MANAGE_END_USERS)
     now = hub.clock()
     token = make_token(CallerKind.END_USER, now + USER_TOKEN_SECONDS)
     async with hub.database.transaction() as tx:
-        user = await store.find_user(tx, caller.organization_id, user_id)
-        if user is None or user["kind"] != UserKind.END_USER:
-            raise NotFound("there is no end user with this id")
-        await _store_token(
+        await find_end_user(tx, caller, user_id)
+        await store_token(
             tx, token, organization_id=caller.organization_id, user_id=user_id, name="User token", now=now
         )
     return token
-
-
-async def revoke_token(hub: Hub, caller: Caller, token_hash: str) -> None:
-    """Make a token of the caller's organization useless, at once. Raises Forbidden, NotFound."""
-    _require_master(caller)
-    async with hub.database.transaction() as tx:
-        if not await store.revoke_token(tx, caller.organization_id, token_hash, hub.clock()):
-            raise NotFound("there is no live token with this hash")
-        tx.after_commit.append(lambda: hub.known_tokens.forget(bytes.fromhex(token_hash)))
 
 
 async def who_is(hub: Hub, caller: Caller) -> Me:
@@ -169,6 +191,12 @@ async def who_is(hub: Hub, caller: Caller) -> Me:
     )
 
 
+async def count_organizations(hub: Hub) -> int:
+    """Return how many organizations this hub serves."""
+    async with hub.database.reading() as tx:
+        return await store.count_organizations(tx)
+
+
 async def is_empty(hub: Hub) -> bool:
     """Tell whether this hub has no organization yet."""
     async with hub.database.reading() as tx:
@@ -182,15 +210,19 @@ async def _store_api_user(
     await store.insert_user(
         tx, id=user_id, organization_id=organization_id, kind=UserKind.API, role=role, name=name, created_at=now
     )
-    await _store_token(tx, token, organization_id=organization_id, user_id=user_id, name=name, now=now)
+    await store_token(tx, token, organization_id=organization_id, user_id=user_id, name=name, now=now)
 
 
-async def _store_token(
+async def store_token(
     tx: Transaction, token: NewToken, *, organization_id: str, user_id: str | None, name: str, now: float
-) -> None:
+) -> str:
+    """Let a token in from now on, and return its id. Those whose time is over are forgotten on this occasion."""
+    token_id = _new_id()
+    await store.forget_expired_tokens(tx, organization_id, now)
     await store.insert_token(
         tx,
         hash=token.hash,
+        id=token_id,
         organization_id=organization_id,
         user_id=user_id,
         kind=token.kind,
@@ -199,11 +231,34 @@ async def _store_token(
         created_at=now,
         expires_at=token.expires_at,
     )
+    return token_id
 
 
-def _require_master(caller: Caller) -> None:
-    if caller.kind is not CallerKind.MASTER:
-        raise Forbidden
+async def store_workspace(
+    tx: Transaction,
+    organization_id: str,
+    *,
+    name: str,
+    kind: WorkspaceType,
+    now: float,
+    of: str | None = None,
+    **more: Any,
+) -> str:
+    """Make a workspace and return its id. `of` is the user it is made for, who becomes its Admin."""
+    workspace_id = _new_id()
+    await workspaces.insert_workspace(
+        tx, id=workspace_id, organization_id=organization_id, name=name, type=kind, created_at=now, **more
+    )
+    if of is not None:
+        await workspaces.insert_member(
+            tx,
+            organization_id=organization_id,
+            workspace_id=workspace_id,
+            user_id=of,
+            role=Role.ADMIN,
+            created_at=now,
+        )
+    return workspace_id
 
 
 def _new_id() -> str:

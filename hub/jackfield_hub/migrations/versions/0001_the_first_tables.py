@@ -42,6 +42,29 @@ def upgrade() -> None:
     with op.batch_alter_table('data_keys', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_data_keys_organization_id'), ['organization_id'], unique=False)
 
+    op.create_table('invites',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('email', sa.Text(), nullable=False),
+    sa.Column('role', sa.String(length=16), nullable=False),
+    sa.Column('token_hash', sa.String(length=64), nullable=True),
+    sa.Column('created_at', sa.Float(), nullable=False),
+    sa.Column('expires_at', sa.Float(), nullable=False),
+    sa.Column('accepted_at', sa.Float(), nullable=True),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_invites_organization_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_invites')),
+    sa.UniqueConstraint('token_hash', name=op.f('uq_invites_token_hash'))
+    )
+    with op.batch_alter_table('invites', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_invites_organization_id_created_at'), ['organization_id', 'created_at'], unique=False)
+
+    op.create_table('namespaces',
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('name', sa.String(length=63), nullable=False),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_namespaces_organization_id')),
+    sa.PrimaryKeyConstraint('organization_id', name=op.f('pk_namespaces')),
+    sa.UniqueConstraint('name', name=op.f('uq_namespaces_name'))
+    )
     op.create_table('revisions',
     sa.Column('organization_id', sa.String(length=36), nullable=False),
     sa.Column('number', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -74,11 +97,29 @@ def upgrade() -> None:
     sa.Column('password_hash', sa.Text(), nullable=True),
     sa.Column('is_test', sa.Boolean(), nullable=False),
     sa.Column('created_at', sa.Float(), nullable=False),
+    sa.Column('removed_at', sa.Float(), nullable=True),
     sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_users_organization_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_users')),
     sa.UniqueConstraint('organization_id', 'email', name=op.f('uq_users_organization_id_email')),
     sa.UniqueConstraint('organization_id', 'external_id', name=op.f('uq_users_organization_id_external_id'))
     )
+    with op.batch_alter_table('users', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_users_organization_id_created_at_id'), ['organization_id', 'created_at', 'id'], unique=False)
+
+    op.create_table('workspaces',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('type', sa.String(length=20), nullable=False),
+    sa.Column('description', sa.Text(), nullable=True),
+    sa.Column('monthly_task_limit', sa.Integer(), nullable=True),
+    sa.Column('created_at', sa.Float(), nullable=False),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_workspaces_organization_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_workspaces'))
+    )
+    with op.batch_alter_table('workspaces', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_workspaces_organization_id_created_at_id'), ['organization_id', 'created_at', 'id'], unique=False)
+
     op.create_table('connectors',
     sa.Column('organization_id', sa.String(length=36), nullable=False),
     sa.Column('name', sa.String(length=100), nullable=False),
@@ -123,6 +164,19 @@ def upgrade() -> None:
         batch_op.create_index('ix_deployments_latest', ['organization_id', 'connector_name', 'connector_version', 'seq'], unique=False)
         batch_op.create_index('uq_deployments_one_active', ['organization_id', 'connector_name', 'connector_version'], unique=True, sqlite_where=sa.text("state = 'Deploying'"), postgresql_where=sa.text("state = 'Deploying'"))
 
+    op.create_table('permissions',
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('connector_name', sa.String(length=100), nullable=False),
+    sa.Column('connector_version', sa.String(length=16), nullable=False),
+    sa.Column('user_id', sa.String(length=36), nullable=False),
+    sa.Column('created_at', sa.Float(), nullable=False),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_permissions_organization_id')),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_permissions_user_id')),
+    sa.PrimaryKeyConstraint('organization_id', 'connector_name', 'connector_version', 'user_id', name=op.f('pk_permissions'))
+    )
+    with op.batch_alter_table('permissions', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_permissions_organization_id_user_id'), ['organization_id', 'user_id'], unique=False)
+
     op.create_table('service_environments',
     sa.Column('id', sa.String(length=36), nullable=False),
     sa.Column('organization_id', sa.String(length=36), nullable=False),
@@ -142,6 +196,7 @@ def upgrade() -> None:
 
     op.create_table('tokens',
     sa.Column('hash', sa.String(length=64), nullable=False),
+    sa.Column('id', sa.String(length=36), nullable=False),
     sa.Column('organization_id', sa.String(length=36), nullable=False),
     sa.Column('user_id', sa.String(length=36), nullable=True),
     sa.Column('kind', sa.String(length=16), nullable=False),
@@ -152,10 +207,25 @@ def upgrade() -> None:
     sa.Column('revoked_at', sa.Float(), nullable=True),
     sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_tokens_organization_id')),
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_tokens_user_id')),
-    sa.PrimaryKeyConstraint('hash', name=op.f('pk_tokens'))
+    sa.PrimaryKeyConstraint('hash', name=op.f('pk_tokens')),
+    sa.UniqueConstraint('id', name=op.f('uq_tokens_id'))
     )
     with op.batch_alter_table('tokens', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_tokens_organization_id_user_id'), ['organization_id', 'user_id'], unique=False)
+
+    op.create_table('workspace_members',
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('workspace_id', sa.String(length=36), nullable=False),
+    sa.Column('user_id', sa.String(length=36), nullable=False),
+    sa.Column('role', sa.String(length=16), nullable=False),
+    sa.Column('created_at', sa.Float(), nullable=False),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_workspace_members_organization_id')),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_workspace_members_user_id')),
+    sa.ForeignKeyConstraint(['workspace_id'], ['workspaces.id'], name=op.f('fk_workspace_members_workspace_id')),
+    sa.PrimaryKeyConstraint('organization_id', 'workspace_id', 'user_id', name=op.f('pk_workspace_members'))
+    )
+    with op.batch_alter_table('workspace_members', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_workspace_members_organization_id_user_id'), ['organization_id', 'user_id'], unique=False)
 
     op.create_table('auths',
     sa.Column('id', sa.String(length=36), nullable=False),

@@ -1,0 +1,1 @@
+"""Workspaces: where an organization keeps things, and who may do what there."""
