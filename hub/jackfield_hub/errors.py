@@ -5,7 +5,8 @@ Every answer that is not a 2xx is JSON with a text `message`, and a `code` a pro
     Refused
     ├── InvalidInput 400    ├── Unauthorized 401   ├── Forbidden 403   ├── NotFound 404
     ├── WrongMethod 405     ├── Conflict 409       ├── TooLarge 413    ├── RateLimited 429
-    ├── HeadTooLarge 431   ├── Broken 500         └── Unavailable 503
+    ├── HeadTooLarge 431    ├── Broken 500         └── Unavailable 503
+                                                   NotFound ── UnknownUser      Conflict ── UserExists
 
 A call that was run and failed is not one of these: it is a result (jackfield.errors).
 """
@@ -70,6 +71,15 @@ class NotFound(Refused):
     code = "not_found"
 
 
+class UnknownUser(NotFound):
+    """The organization has no end user with this id."""
+
+    code = "user_does_not_exist"
+
+    def __init__(self) -> None:
+        super().__init__("There is no end user with this id")
+
+
 class WrongMethod(Refused):
     """The address exists, but not for this method."""
 
@@ -82,6 +92,15 @@ class Conflict(Refused):
 
     status = 409
     code = "conflict"
+
+
+class UserExists(Conflict):
+    """The organization has an end user with this external id."""
+
+    code = "user_already_exists"
+
+    def __init__(self) -> None:
+        super().__init__("There is a user with this external id already; use that one")
 
 
 class TooLarge(Refused):

@@ -11,7 +11,7 @@ from typing import Any
 from argon2 import PasswordHasher
 
 from jackfield_hub.database import Transaction
-from jackfield_hub.errors import Conflict, InvalidInput, NotFound, Unauthorized
+from jackfield_hub.errors import Conflict, InvalidInput, Unauthorized, UnknownUser, UserExists
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import store
 from jackfield_hub.identity.rights import rights_of
@@ -138,7 +138,7 @@ async def create_end_user(hub: Hub, caller: Caller, name: str, external_id: str,
             created_at=hub.clock(),
         )
         if not is_new:
-            raise Conflict("there is a user with this external id already; use that one")
+            raise UserExists
         await store_workspace(
             tx, caller.organization_id, name=name, kind=WorkspaceType.PERSONAL_EXTERNAL, now=hub.clock(), of=user_id
         )
@@ -155,7 +155,7 @@ async def find_end_user(tx: Transaction, caller: Caller, user_id: str) -> Mappin
     """Return an end user of the caller's organization as they are stored. Raises NotFound."""
     user = await store.find_user(tx, caller.organization_id, user_id)
     if user is None or user["kind"] != UserKind.END_USER:
-        raise NotFound("there is no end user with this id")
+        raise UnknownUser
     return user
 
 
