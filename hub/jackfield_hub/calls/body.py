@@ -25,7 +25,11 @@ class AskedCall:
 
 def read_call(content: bytes) -> AskedCall:
     """Return the call a body asks for. Keys it does not know are passed over. Raises InvalidInput."""
-    body = read_object(content)
+    return call_of(read_object(content))
+
+
+def call_of(body: JsonObject) -> AskedCall:
+    """Return the call an object asks for, which was read as JSON already. Raises InvalidInput."""
     return AskedCall(
         operation=_required(body, "operation", "string"),
         input=_required(body, "input", "object"),
