@@ -1,6 +1,6 @@
 """Every table of the hub's database. Ids are UUID texts; times (`*_at`) are seconds since 1970, UTC.
 
-    organizations ─┬─ users ── tokens, invites
+    organizations ─┬─ users ── tokens, invites, authorization_codes
                    ├─ workspaces ── workspace_members                  namespaces: how connectors' names begin
                    ├─ services ── service_environments ── auths        data_keys seal the auths
                    ├─ connectors ── permissions, deployments           jobs: work that outlives a process
@@ -136,6 +136,18 @@ workspace_members = Table(
     Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("role", String(16), nullable=False),  # identity.shapes.Role
     Column("created_at", Float, nullable=False),
+    Index(None, "organization_id", "user_id"),
+)
+
+authorization_codes = Table(
+    "authorization_codes",
+    metadata,
+    Column("hash", String(64), primary_key=True),  # SHA-256 of the code's text, in hex
+    _organization(),
+    _id_of("users", "user_id"),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
     Index(None, "organization_id", "user_id"),
 )
 

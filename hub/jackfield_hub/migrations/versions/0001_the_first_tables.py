@@ -120,6 +120,20 @@ def upgrade() -> None:
     with op.batch_alter_table('workspaces', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_workspaces_organization_id_created_at_id'), ['organization_id', 'created_at', 'id'], unique=False)
 
+    op.create_table('authorization_codes',
+    sa.Column('hash', sa.String(length=64), nullable=False),
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('user_id', sa.String(length=36), nullable=False),
+    sa.Column('created_at', sa.Float(), nullable=False),
+    sa.Column('expires_at', sa.Float(), nullable=False),
+    sa.Column('used_at', sa.Float(), nullable=True),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_authorization_codes_organization_id')),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_authorization_codes_user_id')),
+    sa.PrimaryKeyConstraint('hash', name=op.f('pk_authorization_codes'))
+    )
+    with op.batch_alter_table('authorization_codes', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_authorization_codes_organization_id_user_id'), ['organization_id', 'user_id'], unique=False)
+
     op.create_table('connectors',
     sa.Column('organization_id', sa.String(length=36), nullable=False),
     sa.Column('name', sa.String(length=100), nullable=False),
