@@ -18,8 +18,11 @@ async def read_health() -> dict[str, str]:
 
 @router.get("/readyz", openapi_extra={"security": []}, responses=refusals(Unavailable))
 async def read_readiness(hub: CurrentHub) -> dict[str, str]:
-    """Say whether new requests will be served: not while the hub stops, nor while its database is away."""
+    """Say whether new requests will be served: not while the hub stops, nor while its database is away.
+
+    `rung` says how connectors are confined: R1 and R2 are jails, R4 is none.
+    """
     if hub.is_draining:
         raise Unavailable("The hub is stopping")
     await hub.database.ping()
-    return {"status": "ready"}
+    return {"status": "ready", "rung": hub.confinement.rung}

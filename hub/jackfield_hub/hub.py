@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from jackfield.egress.engine import Engine
@@ -18,6 +19,8 @@ from jackfield_hub.deployments.bundles import Bundles
 from jackfield_hub.identity.known_tokens import KnownTokens
 from jackfield_hub.jobs.service import Jobs
 from jackfield_hub.known import Known
+from jackfield_hub.sandbox.confinement import Confinement, NotConfined, confine
+from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.limits import Limits
 from jackfield_hub.sandbox.pool import Pool
 from jackfield_hub.settings import Settings
@@ -38,6 +41,7 @@ class Hub:
     bundles: Bundles
     egress: Engine
     workers: Pool
+    confinement: Confinement
     known_tokens: KnownTokens = field(default_factory=KnownTokens)
     known_connectors: Known[ConnectorVersion] = field(default_factory=lambda: Known(2_000))
     known_lists: Known[Listing] = field(default_factory=lambda: Known(2_000))
@@ -50,6 +54,11 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
     """Give a running hub with its tables in place; when the block ends, stop its parts in the opposite order."""
     async with AsyncExitStack() as closing:
         closing.enter_context(own(settings.data_dir))
+        workers = _workers(settings)
+        closing.push_async_callback(workers.stop)
+        # Workers rise, and are attacked, while the rest gets ready. Nobody is served before both are done.
+        confining = asyncio.create_task(confine(workers, is_trusting=settings.trust_all_connectors))
+        closing.push_async_callback(_give_up, confining)
         database = Database(settings.database_url)
         closing.push_async_callback(database.close)
         vault = Vault.open(settings.data_dir / "keys" / "master.key")
@@ -58,15 +67,7 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
         closing.push_async_callback(ledger.close)
         egress = Engine()
         closing.push_async_callback(egress.close)
-        workers = Pool(
-            Limits(
-                result_bytes=settings.max_result_bytes,
-                drain_seconds=settings.drain_seconds,
-                calls_at_once=settings.max_calls_at_once,
-            )
-        )
-        closing.push_async_callback(workers.stop)
-        await workers.start()
+        confinement = await confining
         jobs = Jobs(database, clock)
         closing.push_async_callback(jobs.stop)
         jobs.start()
@@ -80,4 +81,20 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
             bundles=Bundles(settings.data_dir / "bundles"),
             egress=egress,
             workers=workers,
+            confinement=confinement,
         )
+
+
+def _workers(settings: Settings) -> Pool:
+    limits = Limits(
+        result_bytes=settings.max_result_bytes,
+        drain_seconds=settings.drain_seconds,
+        calls_at_once=settings.max_calls_at_once,
+    )
+    return Pool(limits, lowest=Rung.NO_JAIL if settings.trust_all_connectors else Rung.NO_NAMESPACES)
+
+
+async def _give_up(confining: asyncio.Task[Confinement]) -> None:
+    confining.cancel()
+    with suppress(asyncio.CancelledError, NotConfined):
+        await confining

@@ -20,9 +20,10 @@ from jackfield_hub.database import DatabaseAway
 from jackfield_hub.first_start import make_first_organization
 from jackfield_hub.hub import open_hub
 from jackfield_hub.logs import configure_logs
-from jackfield_hub.sandbox.launcher import ZygoteLost
+from jackfield_hub.sandbox.confinement import NotConfined
 from jackfield_hub.server import CannotListen, open_socket, serving, url_of
 from jackfield_hub.settings import SettingMistake, Settings, read_settings
+from jackfield_hub.trust import TooManyToTrust, read_trust
 
 
 @click.command(cls=RichCommand)
@@ -43,17 +44,20 @@ def serve(port: int | None, host: str | None, data: Path | None, database: str |
     try:
         settings = read_settings(port=port, host=host, data_dir=data, database=database)
         uvloop.run(_serve(settings))
-    except (SettingMistake, DataFolderMistake, KeyFileBroken, CannotListen) as mistake:
+    except (SettingMistake, DataFolderMistake, KeyFileBroken, CannotListen, TooManyToTrust) as mistake:
         raise CommandFailed(str(mistake)) from None
     except DatabaseAway:
         raise CommandFailed("the database does not answer", "look at its address: --database") from None
-    except ZygoteLost:
-        raise CommandFailed("this host cannot confine what connectors do", "jackfield doctor") from None
+    except NotConfined as reason:
+        raise CommandFailed(f"connectors would not be confined: {reason}", "jackfield doctor") from None
 
 
 async def _serve(settings: Settings) -> None:
     listener = open_socket(settings.host, settings.port)
     async with open_hub(settings) as hub:
+        warning = await read_trust(hub)
+        if warning is not None:
+            say(warning)
         tokens_file = await make_first_organization(hub)
         if tokens_file is not None:
             say(f"First start: the tokens of your organization are in {tokens_file}")

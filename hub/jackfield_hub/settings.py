@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "JACKFIELD_"
@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = setting(
         (), "Private networks connectors may reach, as CIDRs joined by commas, for example 10.1.0.0/16,127.0.0.1/32."
     )
+    trust_all_connectors: bool = setting(
+        False,
+        "Start although connectors are not confined on this host: for one organization that trusts all its connectors, "
+        "on a loopback address only.",
+    )
     package_index: str = setting("", "The URL of the Python package index for builds; empty for uv's own default.")
 
     @field_validator("allowed_networks", mode="before")
@@ -74,6 +79,14 @@ class Settings(BaseSettings):
     @classmethod
     def _from_here(cls, value: Path) -> Path:
         return value.absolute()  # workers have another current folder than we have
+
+    @field_validator("trust_all_connectors")
+    @classmethod
+    def _on_loopback_only(cls, value: bool, others: ValidationInfo) -> bool:
+        host = others.data.get("host", "")
+        if value and host != "localhost" and not _is_loopback(host):
+            raise ValueError(f"is for a hub that listens on loopback only, not on {host}")
+        return value
 
     @field_validator("database")
     @classmethod
@@ -96,6 +109,13 @@ def read_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as mistake:
         raise SettingMistake("; ".join(_say(error["loc"], error["msg"]) for error in mistake.errors())) from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _say(location: tuple[int | str, ...], problem: str) -> str:

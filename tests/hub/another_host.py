@@ -1,11 +1,13 @@
-"""A pool on a host that is not ours: another user, or one that refuses namespaces. A script that prints what came out.
+"""A host that is not ours: another user's, or one whose kernel lacks something.
 
-another_host.py [RUNG] [--without-namespaces]
+another_host.py [RUNG] [--without-namespaces]                 try a pool there, and print what came out
+another_host.py --without-landlock serve [option …]           run a hub there
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import struct
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import orjson
 
+from jackfield.cli import main as command
 from jackfield.errors import NoAnswer
 from jackfield.exchange import Request, Response
 from jackfield.runner import Call
@@ -26,15 +29,16 @@ from jackfield_hub.sandbox.self_test import open_probes
 from tests.hub.small_connectors import small_bundle
 
 UNSHARE = {"x86_64": 272, "aarch64": 97}
+LANDLOCK_CREATE_RULESET = 444
 
 
-def refuse_namespaces() -> None:
-    """Do as a container does: answer unshare(2) with "not permitted"."""
+def refuse(call: int, error: int) -> None:
+    """Answer a system call with this error from now on, in all that comes from this process."""
     load, if_equal, answer = 0x20, 0x15, 0x06
     program = [
         (load, 0, 0, 0),
-        (if_equal, 0, 1, UNSHARE[os.uname().machine]),
-        (answer, 0, 0, 0x50001),
+        (if_equal, 0, 1, call),
+        (answer, 0, 0, 0x50000 | error),
         (answer, 0, 0, 0x7FFF0000),
     ]
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
@@ -60,7 +64,12 @@ async def live(rung: Rung | None) -> dict[str, object]:
 
 def main(arguments: list[str]) -> None:
     if "--without-namespaces" in arguments:
-        refuse_namespaces()
+        refuse(UNSHARE[os.uname().machine], errno.EPERM)  # as a container does
+    if "--without-landlock" in arguments:
+        refuse(LANDLOCK_CREATE_RULESET, errno.ENOSYS)
+    if "serve" in arguments:
+        sys.argv[1:] = arguments[arguments.index("serve") :]
+        command()
     rungs = [Rung(argument) for argument in arguments if not argument.startswith("-")]
     print(json.dumps(asyncio.run(live(*rungs or [None]))))
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,22 +61,24 @@ class HubProcess:
         return self.log.read_text()
 
 
-def start(data: Path, **settings: str) -> HubProcess:
+def start(data: Path, command: Sequence[str] = COMMAND, **settings: str) -> HubProcess:
     """Run a hub on a free port, and return when it is ready. Settings are environment variables without prefix."""
     port = free_port()
-    process, log = spawn(data, port, **settings)
+    process, log = spawn(data, port, command, **settings)
     hub = HubProcess(process, data, f"http://127.0.0.1:{port}", log)
     _wait_until_ready(hub)
     return hub
 
 
-def spawn(data: Path, port: int, **settings: str) -> tuple[subprocess.Popen[bytes], Path]:
+def spawn(
+    data: Path, port: int, command: Sequence[str] = COMMAND, **settings: str
+) -> tuple[subprocess.Popen[bytes], Path]:
     """Run a hub without waiting for it; return the process and the file with what it says."""
     given = {f"JACKFIELD_{name.upper()}": value for name, value in settings.items()}
     log = data.with_name(f"{data.name}-{time.monotonic_ns()}.log")
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*COMMAND, "--data", str(data), "--port", str(port)],
+            [*command, "--data", str(data), "--port", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=output,

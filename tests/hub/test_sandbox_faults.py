@@ -17,7 +17,7 @@ import pytest
 
 from jackfield.exchange import Request, Response
 from jackfield_hub.sandbox.circuit import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Circuit
-from jackfield_hub.sandbox.jail import Rung
+from jackfield_hub.sandbox.jail import JAILS, Rung
 from jackfield_hub.sandbox.limits import Limits
 from jackfield_hub.sandbox.pool import Bundle, Pool
 from tests.hub.small_connectors import small_bundle
@@ -368,7 +368,7 @@ async def test_a_zygote_that_is_killed_comes_back_and_leaves_no_orphans(connecto
     await pool.stop()
 
 
-@pytest.mark.parametrize("rung", list(Rung))
+@pytest.mark.parametrize("rung", JAILS)
 async def test_when_the_pool_stops_every_process_is_gone(connector, rung):
     bundle = connector("")
     pool = Pool(rung=rung)
@@ -387,7 +387,7 @@ HUB = """
 import asyncio, sys, time
 from pathlib import Path
 from jackfield.runner import Call
-from jackfield_hub.sandbox.jail import Rung
+from jackfield_hub.sandbox.jail import JAILS, Rung
 from jackfield_hub.sandbox.pool import Bundle, Pool, WorkerKey
 
 async def live():
@@ -405,7 +405,7 @@ asyncio.run(live())
 """
 
 
-@pytest.mark.parametrize("rung", list(Rung))
+@pytest.mark.parametrize("rung", JAILS)
 async def test_no_process_outlives_a_hub_that_is_killed(connector, rung):
     bundle = connector("""
     @small.operation

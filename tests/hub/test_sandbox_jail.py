@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from jackfield_hub.sandbox import seccomp, syscalls
-from jackfield_hub.sandbox.jail import Rung
+from jackfield_hub.sandbox.jail import JAILS, Rung
 from jackfield_hub.sandbox.limits import Limits
 from jackfield_hub.sandbox.pool import Bundle, Pool
 from jackfield_hub.sandbox.probes import PROBES
@@ -28,7 +28,7 @@ from tests.hub.test_sandbox_faults import processes_below
 UNJAILED = Path(__file__).parent / "unjailed.py"
 
 
-@pytest.fixture(params=list(Rung))
+@pytest.fixture(params=JAILS)
 async def pool(request: pytest.FixtureRequest) -> AsyncGenerator[Pool]:
     pool = Pool(Limits(drain_seconds=1.0), request.param)
     await pool.start()
@@ -107,7 +107,7 @@ def is_public(place: Path) -> bool:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="all other tests run as a user without power already")
 @pytest.mark.skipif(public_interpreter() is None, reason="no interpreter here that another user may run")
-@pytest.mark.parametrize("rung", list(Rung))
+@pytest.mark.parametrize("rung", JAILS)
 def test_a_hub_without_power_has_a_jail_that_holds_too(rung):
     interpreter = public_interpreter()
     assert interpreter

@@ -6,7 +6,7 @@
     landlock            nothing but interpreter, libraries, bundle and scratch
     seccomp             no sockets, no processes, no signals to others; most system calls do not exist
 
-Rungs R1 and R2 take the same steps; R1 has one more before them.
+Rungs R1 and R2 take the same steps; R1 has one more before them. R4 is no jail: it leaves out landlock and seccomp.
 """
 
 from __future__ import annotations
@@ -46,6 +46,15 @@ class Rung(StrEnum):
 
     NAMESPACES = "R1"  #: namespaces, landlock, seccomp, limits
     NO_NAMESPACES = "R2"  #: landlock, seccomp, limits: in containers, and where namespaces are switched off
+    NO_JAIL = "R4"  #: limits only: a hub starts so only where its operator trusts all connectors
+
+    @property
+    def below(self) -> Rung:
+        """The next one a host may still allow; below the last one there is none but itself."""
+        return Rung.NO_NAMESPACES if self is Rung.NAMESPACES else Rung.NO_JAIL
+
+
+JAILS = (Rung.NAMESPACES, Rung.NO_NAMESPACES)
 
 
 class Jail:
@@ -53,10 +62,9 @@ class Jail:
 
     def __init__(self, rung: Rung, import_paths: Iterable[str]) -> None:
         """Prepare for workers. Raises OSError where this host cannot confine them."""
-        if not landlock.abi():
-            raise OSError("this kernel has no landlock")
+        if rung is not Rung.NO_JAIL:
+            _check_kernel()
         self._rung = rung
-        self._machine = syscalls.this_machine()
         self._readable = _outermost([*import_paths, *SYSTEM_LIBRARIES])
         # Or the allocator would reserve an arena for every other thread, and the address space with it.
         kernel.limit_arenas(ARENAS)
@@ -82,8 +90,9 @@ class Jail:
         os.chdir(scratch)
         tempfile.tempdir = str(scratch)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-        landlock.restrict(readable, [scratch], DEVICES)
-        kernel.filter_calls(seccomp.assemble(self._machine, os.getpid()))
+        if self._rung is not Rung.NO_JAIL:
+            landlock.restrict(readable, [scratch], DEVICES)
+            kernel.filter_calls(seccomp.assemble(syscalls.this_machine(), os.getpid()))
         return folder
 
     def _change_user(self, number: int, readable: list[Path], scratch: Path) -> None:
@@ -95,6 +104,13 @@ class Jail:
             kernel.unshare(kernel.CLONE_NEWUSER)  # its threads are then counted by themselves
         _limit(resource.RLIMIT_NPROC, self._threads)
         kernel.forget_capabilities()
+
+
+def _check_kernel() -> None:
+    """Raise OSError where landlock or our filter of system calls does not exist."""
+    if not landlock.abi():
+        raise OSError("this kernel has no landlock")
+    syscalls.this_machine()
 
 
 def _may_change_user() -> bool:

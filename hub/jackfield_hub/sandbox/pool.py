@@ -61,10 +61,13 @@ class _Hired(NamedTuple):
 class Pool:
     """All workers. `start` before the first call, `stop` at the end; in between it mends itself."""
 
-    def __init__(self, limits: Limits | None = None, rung: Rung | None = None) -> None:
-        """`rung` None: the highest this host allows."""
+    def __init__(
+        self, limits: Limits | None = None, rung: Rung | None = None, lowest: Rung = Rung.NO_NAMESPACES
+    ) -> None:
+        """`rung` None: the highest this host allows, `lowest` at least."""
         self.limits = limits or Limits()
         self.rung = rung
+        self._lowest = lowest
         self.rung_reason = ""  #: why it is not the highest, in the words of the host
         self._scratch = Scratch()
         self._hired: dict[int, _Hired] = {}
@@ -83,14 +86,8 @@ class Pool:
 
     async def start(self) -> None:
         """Start the zygote. Raises ZygoteLost when it does not rise, in no rung or not in the one asked for."""
-        try:
-            await self._rise(self.rung or Rung.NAMESPACES)
-        except ZygoteLost as refusal:
-            if self.rung:
-                raise
-            self.rung_reason = str(refusal)
-            await self._rise(Rung.NO_NAMESPACES)
-        if self.rung is Rung.NO_NAMESPACES:
+        await self._climb(self.rung or Rung.NAMESPACES)
+        if self.rung is not Rung.NAMESPACES:
             self._scratch.open()
         self._keep(self._sweep())
 
@@ -245,6 +242,16 @@ class Pool:
             self._bury(hired.link.number, None)
 
     # the zygote
+
+    async def _climb(self, rung: Rung) -> None:
+        """Rise in this rung, or in the highest one below it that the host allows, unless a certain one is wanted."""
+        try:
+            await self._rise(rung)
+        except ZygoteLost as refusal:
+            if self.rung or rung is self._lowest:
+                raise
+            self.rung_reason = self.rung_reason or str(refusal)
+            await self._climb(rung.below)
 
     async def _rise(self, rung: Rung) -> None:
         launcher = Launcher(rung, self._bury, self._mend)
