@@ -3,6 +3,7 @@
     organizations ─┬─ users ── tokens, invites, authorization_codes
                    ├─ workspaces ── workspace_members                  namespaces: how connectors' names begin
                    ├─ services ── service_environments ── auths        data_keys seal the auths
+                   ├─ dialogs ── oauth_states                          people who are signing in to a service
                    ├─ connectors ── permissions, deployments           jobs: work that outlives a process
                    └─ revisions                                        what changed, for those who cache
 
@@ -207,6 +208,42 @@ auths = Table(
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     Index(None, "organization_id", "owner_id"),
+)
+
+dialogs = Table(
+    "dialogs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("hash", String(64), nullable=False),  # SHA-256 of what the browser's cookie holds
+    Column("form_hash", String(64), nullable=False),  # SHA-256 of what the forms of its pages hold
+    _organization(),
+    _id_of("users", "user_id", is_optional=True),  # None: the organization itself
+    _id_of("services", "service_id", is_optional=True),  # None: any
+    _id_of("service_environments", "service_environment_id", is_optional=True),  # None: not chosen yet
+    Column("auth_id", String(36)),  # the auth to change; once it has ended well: the one that was stored
+    Column("is_edit", Boolean, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("draft", LargeBinary),  # sealed: what was filled in, while its author is at the provider
+    Column("key_id", String(36)),  # of the data key that seals the draft; no foreign key, dialogs end soon anyway
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Index(None, "organization_id", "expires_at"),
+)
+
+oauth_states = Table(
+    "oauth_states",
+    metadata,
+    Column("hash", String(64), primary_key=True),  # SHA-256 of the state
+    _organization(),
+    _id_of("dialogs", "dialog_id"),
+    Column("browser_hash", String(64), nullable=False),  # SHA-256 of the cookie of the browser that was sent away
+    Column("secrets", LargeBinary, nullable=False),  # sealed: what the exchange of the code needs
+    Column("key_id", String(36), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+    Index(None, "dialog_id"),
 )
 
 connectors = Table(

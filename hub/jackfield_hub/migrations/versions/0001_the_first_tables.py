@@ -262,4 +262,46 @@ def upgrade() -> None:
     with op.batch_alter_table('auths', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_auths_organization_id_owner_id'), ['organization_id', 'owner_id'], unique=False)
 
+    op.create_table('dialogs',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('hash', sa.String(length=64), nullable=False),
+    sa.Column('form_hash', sa.String(length=64), nullable=False),
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('user_id', sa.String(length=36), nullable=True),
+    sa.Column('service_id', sa.String(length=36), nullable=True),
+    sa.Column('service_environment_id', sa.String(length=36), nullable=True),
+    sa.Column('auth_id', sa.String(length=36), nullable=True),
+    sa.Column('is_edit', sa.Boolean(), nullable=False),
+    sa.Column('scopes', sa.JSON(), nullable=False),
+    sa.Column('draft', sa.LargeBinary(), nullable=True),
+    sa.Column('key_id', sa.String(length=36), nullable=True),
+    sa.Column('created_at', sa.Float(), nullable=False),
+    sa.Column('expires_at', sa.Float(), nullable=False),
+    sa.Column('finished_at', sa.Float(), nullable=True),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_dialogs_organization_id')),
+    sa.ForeignKeyConstraint(['service_environment_id'], ['service_environments.id'], name=op.f('fk_dialogs_service_environment_id')),
+    sa.ForeignKeyConstraint(['service_id'], ['services.id'], name=op.f('fk_dialogs_service_id')),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_dialogs_user_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_dialogs'))
+    )
+    with op.batch_alter_table('dialogs', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_dialogs_organization_id_expires_at'), ['organization_id', 'expires_at'], unique=False)
+
+    op.create_table('oauth_states',
+    sa.Column('hash', sa.String(length=64), nullable=False),
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('dialog_id', sa.String(length=36), nullable=False),
+    sa.Column('browser_hash', sa.String(length=64), nullable=False),
+    sa.Column('secrets', sa.LargeBinary(), nullable=False),
+    sa.Column('key_id', sa.String(length=36), nullable=False),
+    sa.Column('created_at', sa.Float(), nullable=False),
+    sa.Column('expires_at', sa.Float(), nullable=False),
+    sa.Column('used_at', sa.Float(), nullable=True),
+    sa.ForeignKeyConstraint(['dialog_id'], ['dialogs.id'], name=op.f('fk_oauth_states_dialog_id')),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_oauth_states_organization_id')),
+    sa.PrimaryKeyConstraint('hash', name=op.f('pk_oauth_states'))
+    )
+    with op.batch_alter_table('oauth_states', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_oauth_states_dialog_id'), ['dialog_id'], unique=False)
+
     # ### end Alembic commands ###
