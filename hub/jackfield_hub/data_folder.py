@@ -1,4 +1,8 @@
-"""The folder that holds all a hub knows: made for its owner alone, and used by one hub at a time."""
+"""The folder that holds all a hub knows: readable by its owner alone, and used by one hub at a time.
+
+Where the hub is root, its workers are users of their own. They may pass through the folder, without seeing what is in
+it, to the bundles; keys, tokens and databases stay root's.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ def own(folder: Path) -> Generator[None]:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        let_workers_pass(folder)
         lock = os.open(folder / "hub.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as reason:
         raise DataFolderMistake(f"{folder} cannot be written: {reason.strerror}; choose another with --data") from None
@@ -41,6 +46,24 @@ def _lock(folder: Path, lock: int) -> None:
         ) from None
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+
+
+def let_workers_pass(*folders: Path) -> None:
+    """Let workers through these folders of ours, where they are other users than we are."""
+    if not os.geteuid():
+        for folder in folders:
+            folder.chmod(0o711)
+
+
+def let_workers_read(tree: Path) -> None:
+    """Let workers read all that is below this folder of ours, where they are other users than we are."""
+    if os.geteuid():
+        return
+    for parent, _, names in os.walk(tree):
+        Path(parent).chmod(0o755)
+        for file in (Path(parent, name) for name in names):
+            if not file.is_symlink():  # a bundle with one is refused later; until then it must not lead us elsewhere
+                file.chmod(0o644)
 
 
 def write_secret(path: Path, content: bytes) -> None:

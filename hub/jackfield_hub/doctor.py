@@ -16,11 +16,15 @@ from jackfield.cli.mistakes import FAILURE
 from jackfield.cli.options import as_json_option, profile_option
 from jackfield.cli.terminal import working
 from jackfield_hub.database import Database, DatabaseAway
-from jackfield_hub.sandbox.launcher import ZygoteLost
+from jackfield_hub.sandbox import landlock
+from jackfield_hub.sandbox.confinement import Confinement, NotConfined, confine
+from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.pool import Pool
-from jackfield_hub.sandbox.self_test import open_probes
 from jackfield_hub.settings import SettingMistake, Settings, read_settings
 
+_SEEN_BY_OTHERS = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
+_BRICKS = {Rung.NAMESPACES: "namespaces, seccomp, limits", Rung.NO_NAMESPACES: "no namespaces; seccomp, limits"}
+_FOR_NAMESPACES = "let the hub make user namespaces, if you want that wall too"
 PRIVATE = ("keys/*", "tokens.json", "core.db*", "usage.db*")  # nobody but the owner may read these
 
 
@@ -54,7 +58,7 @@ def _data_folder(folder: Path) -> Check:
     if not folder.exists():
         return Check(name, True, f"{folder} is not there yet; jackfield serve makes it")
     known = [folder, *(path for pattern in PRIVATE for path in folder.glob(pattern))]
-    open_to_others = [path for path in known if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
+    open_to_others = [path for path in known if path.stat().st_mode & _SEEN_BY_OTHERS]
     if open_to_others:
         found = f"others on this machine can read {_listed(open_to_others)}"
         return Check(name, False, found, f"chmod -R go= {folder}")
@@ -84,20 +88,23 @@ def _workers() -> Check:
     """Attack the jail of this host's workers from inside, with all we know."""
     name = "workers"
     try:
-        rung, open_attacks = asyncio.run(_attack_workers())
-    except ZygoteLost:
-        return Check(name, False, "this host cannot confine them", "use Linux 5.13 or newer, with landlock and seccomp")
-    if open_attacks:
-        found = f"confined by {rung}, but these get through: {', '.join(open_attacks)}"
-        return Check(name, False, found, "deploy only connectors you trust, or move the hub to another host")
-    return Check(name, True, f"confined by {rung}; every attack of the self-test failed")
+        found = asyncio.run(_attack_workers())
+    except NotConfined as reason:
+        return Check(name, False, str(reason), "run the hub on Linux, on x86-64 or aarch64")
+    if found.rung is Rung.NO_JAIL:
+        return Check(name, False, str(found), "use Linux 5.13 or newer, with landlock on (boot option lsm=)")
+    bricks = f"{_BRICKS[found.rung]}, landlock ABI {landlock.abi()}"
+    if found.open_attacks:
+        return Check(name, False, f"{found} ({bricks})", "update the kernel, or move the hub to another host")
+    if found.rung is Rung.NO_NAMESPACES:
+        return Check(name, True, f"{found} ({bricks}: {found.why_not_higher}); every attack failed", _FOR_NAMESPACES)
+    return Check(name, True, f"{found} ({bricks}); every attack failed")
 
 
-async def _attack_workers() -> tuple[str, list[str]]:
-    workers = Pool()
-    await workers.start()
+async def _attack_workers() -> Confinement:
+    workers = Pool(lowest=Rung.NO_JAIL)
     try:
-        return str(workers.rung), await open_probes(workers)
+        return await confine(workers, is_trusting=True)
     finally:
         await workers.stop()
 

@@ -1,7 +1,7 @@
 """A host that is not ours: another user's, or one whose kernel lacks something.
 
 another_host.py [RUNG] [--without-namespaces]                 try a pool there, and print what came out
-another_host.py --without-landlock serve [option …]           run a hub there
+another_host.py [--without-landlock] -- serve [option …]      run a command of jackfield there
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from jackfield.cli import main as command
 from jackfield.errors import NoAnswer
 from jackfield.exchange import Request, Response
 from jackfield.runner import Call
+from jackfield_hub.data_folder import let_workers_pass, let_workers_read
 from jackfield_hub.sandbox import kernel
 from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.pool import Pool, WorkerKey
@@ -53,6 +54,8 @@ async def live(rung: Rung | None) -> dict[str, object]:
     code = '@small.operation\ndef who() -> dict:\n    return {"users": os.getresuid()}\n'
     with tempfile.TemporaryDirectory() as folder:
         bundle = small_bundle(Path(folder, "bundle"), code)
+        let_workers_pass(Path(folder))
+        let_workers_read(bundle.folder)
         pool = Pool(rung=rung)
         await pool.start()
         opened = await open_probes(pool)
@@ -67,8 +70,8 @@ def main(arguments: list[str]) -> None:
         refuse(UNSHARE[os.uname().machine], errno.EPERM)  # as a container does
     if "--without-landlock" in arguments:
         refuse(LANDLOCK_CREATE_RULESET, errno.ENOSYS)
-    if "serve" in arguments:
-        sys.argv[1:] = arguments[arguments.index("serve") :]
+    if "--" in arguments:
+        sys.argv[1:] = arguments[arguments.index("--") + 1 :]
         command()
     rungs = [Rung(argument) for argument in arguments if not argument.startswith("-")]
     print(json.dumps(asyncio.run(live(*rungs or [None]))))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from click.testing import CliRunner
 
 from jackfield_hub.doctor import doctor
 from jackfield_hub.settings import Settings
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +35,22 @@ def test_a_machine_without_a_hub_is_well() -> None:
 
     assert exit_code == 0
     assert set(checks) == {"python", "saved logins", "hub", "platform", "data folder", "database", "workers"}
-    assert "every attack of the self-test failed" in checks["workers"]["found"]
+    assert checks["workers"]["found"].startswith("the jail R1 holds (namespaces, seccomp, limits, landlock ABI ")
     assert not Path(".jackfield").exists(), "looking leaves nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("missing", "exit_code", "found"),
+    [("namespaces", 0, "the jail R2 holds"), ("landlock", 1, "this kernel has no landlock")],
+)
+def test_what_a_host_lacks_for_a_jail_is_named(missing: str, exit_code: int, found: str) -> None:
+    command = [sys.executable, "-m", "tests.hub.another_host", f"--without-{missing}", "--", "doctor", "--json"]
+    answer = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+
+    checks = {check["name"]: check for check in json.loads(answer.stdout)["elements"]}
+    assert answer.returncode == exit_code
+    assert found in checks["workers"]["found"]
+    assert checks["workers"]["nextStep"]
 
 
 def test_a_hub_is_well_when_its_folder_is_its_owners_alone(settings: Settings) -> None:

@@ -118,6 +118,19 @@ def test_a_hub_without_power_has_a_jail_that_holds_too(rung):
     assert 0 not in seen["users"]
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="about hubs that are root")
+@pytest.mark.skipif(public_interpreter() is None, reason="no interpreter here that another user may run")
+@pytest.mark.parametrize("rung", JAILS)
+def test_workers_of_a_root_hub_need_no_eyes_of_root(rung):
+    interpreter = public_interpreter()
+    assert interpreter
+
+    seen = on_another_host(rung, interpreter=interpreter, env={})
+
+    assert (seen["rung"], seen["open"]) == (rung, [])
+    assert 0 not in seen["users"]
+
+
 async def test_a_worker_has_no_privilege_and_can_never_have_one(pool, connector):
     await give(pool, connector(""), "echo")
     worker = processes_below(pool.first_pid or 0)[-1]

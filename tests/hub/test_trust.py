@@ -23,7 +23,7 @@ from tests.hub.processes import HubProcess, free_port, spawn, start
 from tests.hub.small_connectors import small_bundle
 from tests.hub.test_sandbox_calls import give, output, run
 
-WITHOUT_LANDLOCK = (sys.executable, "-m", "tests.hub.another_host", "--without-landlock", "serve")
+WITHOUT_LANDLOCK = (sys.executable, "-m", "tests.hub.another_host", "--without-landlock", "--", "serve")
 WORDS = "JACKFIELD_TRUST_ALL_CONNECTORS"
 
 

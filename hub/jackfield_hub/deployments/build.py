@@ -23,6 +23,7 @@ from jackfield.manifest import Manifest, Metadata
 from jackfield.project import package_name
 from jackfield_hub.catalog import service as catalog
 from jackfield_hub.catalog.shapes import Publication
+from jackfield_hub.data_folder import let_workers_pass, let_workers_read
 from jackfield_hub.deployments import service, store
 from jackfield_hub.deployments.archive import Archive, open_archive
 from jackfield_hub.deployments.bundles import DEPENDENCIES, MANIFEST, RECORD, SOURCE, BundleChanged
@@ -160,6 +161,7 @@ async def _install(build: _Build, requirements: list[str]) -> None:
 async def _describe(build: _Build, metadata: Metadata) -> Manifest:
     """Let a worker import the connector and say what it can do."""
     deadline = time.monotonic() + build.hub.settings.build_seconds
+    await asyncio.to_thread(let_workers_read, build.draft)
     bundle = Bundle(folder=build.draft, package=package_name(metadata.name), digest=f"draft {build.folder.name}")
     try:
         described = await build.hub.workers.describe(bundle, metadata, deadline)
@@ -236,6 +238,7 @@ async def _work_folder(hub: Hub, name: str) -> AsyncGenerator[Path]:
     """A folder for one attempt; it is gone at the end, however that comes. Killed ones are swept at the next start."""
     folder = _scratch(hub) / name
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    let_workers_pass(_scratch(hub), folder)
     try:
         yield folder
     finally:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from jackfield_hub.data_folder import let_workers_pass
 from jackfield_hub.deployments.durable import move_into_place, sync_tree
 
 SOURCE, DEPENDENCIES, MANIFEST, RECORD = "source", "deps", "manifest.json", "bundle.json"
@@ -31,6 +32,7 @@ class Bundles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        let_workers_pass(folder)
 
     def path(self, digest: str) -> Path:
         """Return where the bundle of this digest ("sha256:" and 64 hex digits) is or would be."""

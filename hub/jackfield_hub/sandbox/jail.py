@@ -125,21 +125,26 @@ def _may_change_user() -> bool:
 def _become(worker_id: int, readable: list[Path], scratch: Path) -> None:
     """Become this user.
 
-    Where the interpreter is in a folder only root may enter, we stay root for the files, without root's powers:
-    landlock says which. Threads are counted for the real user, which is our own in any case.
+    Where the interpreter or the bundle is in a folder only root may enter, we stay root for the files, without root's
+    powers: landlock says which. Threads are counted for the real user, which is our own in any case.
     """
-    file_user = worker_id if all(_is_public(path) for path in (*readable, scratch.parent)) else 0
+    can_see = _may_be_entered(scratch.parent) and all(map(_is_public, readable))
+    file_user = worker_id if can_see else 0
     os.chown(scratch, file_user, worker_id)
     os.setresgid(worker_id, worker_id, worker_id)
     os.setresuid(worker_id, file_user, file_user)
 
 
 def _is_public(path: Path) -> bool:
-    """Return whether any user may enter the folder, or read the file. One that does not exist is no obstacle."""
+    """Return whether any user may read the folder, or the file. One that does not exist is no obstacle."""
     try:
-        return all(place.stat().st_mode & 0o001 for place in path.parents) and bool(path.stat().st_mode & 0o004)
+        return _may_be_entered(path.parent) and bool(path.stat().st_mode & 0o004)
     except FileNotFoundError:
         return True
+
+
+def _may_be_entered(folder: Path) -> bool:
+    return all(place.stat().st_mode & 0o001 for place in (folder, *folder.parents))
 
 
 def _count_threads_of_this_user() -> int:
