@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import CursorResult, Executable, RowMapping, Table, event, select
+from sqlalchemy import CursorResult, Executable, RowMapping, Table, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -26,6 +26,9 @@ _SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
 )
+
+_SQLITE_NOW = text("SELECT (julianday('now') - 2440587.5) * 86400.0")
+_POSTGRES_NOW = text("SELECT extract(epoch FROM clock_timestamp())")
 
 
 class DatabaseAway(Unavailable):
@@ -56,6 +59,11 @@ class Transaction:
     async def one_or_none(self, statement: Executable) -> RowMapping | None:
         """Return the first row by column names, or None."""
         return (await self.execute(statement)).mappings().first()
+
+    async def now(self) -> float:
+        """Return the database's own time, in seconds since 1970: all who share a database agree on it."""
+        is_postgres = self._connection.dialect.name == "postgresql"
+        return float(await self.scalar(_POSTGRES_NOW if is_postgres else _SQLITE_NOW))
 
     async def rows(self, statement: Executable) -> Sequence[RowMapping]:
         """Return all rows by column names."""

@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from jackfield.egress.engine import Engine
+from jackfield_hub.auths.flights import Flights
+from jackfield_hub.auths.sealing import open_vault
 from jackfield_hub.auths.shapes import SealedAuth
 from jackfield_hub.auths.vault import Vault
 from jackfield_hub.calls.ledger import Ledger
@@ -46,6 +48,7 @@ class Hub:
     known_connectors: Known[ConnectorVersion] = field(default_factory=lambda: Known(2_000))
     known_lists: Known[Listing] = field(default_factory=lambda: Known(2_000))
     known_auths: Known[SealedAuth] = field(default_factory=lambda: Known(50_000))
+    renewals: Flights[SealedAuth] = field(default_factory=Flights[SealedAuth])
     is_draining: bool = False  #: no new work: we are about to stop
 
 
@@ -61,8 +64,8 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
         closing.push_async_callback(_give_up, confining)
         database = Database(settings.database_url)
         closing.push_async_callback(database.close)
-        vault = Vault.open(settings.data_dir / "keys" / "master.key")
         await database.migrate()
+        vault = await open_vault(settings, database)
         ledger = Ledger.open(settings.data_dir / "usage.db")
         closing.push_async_callback(ledger.close)
         egress = Engine()
@@ -71,6 +74,8 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
         jobs = Jobs(database, clock)
         closing.push_async_callback(jobs.stop)
         jobs.start()
+        renewals = Flights[SealedAuth]()
+        closing.push_async_callback(renewals.end, settings.drain_seconds)
         yield Hub(
             settings=settings,
             database=database,
@@ -82,6 +87,7 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
             egress=egress,
             workers=workers,
             confinement=confinement,
+            renewals=renewals,
         )
 
 

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "JACKFIELD_"
@@ -43,11 +43,28 @@ class Settings(BaseSettings):
         "", "The database's URL: sqlite:///… or postgresql://…; empty for core.db in the data folder."
     )
 
+    master_key: SecretStr = setting(
+        SecretStr(""), "The key that seals all secrets: 32 bytes in base64; empty for a file in the data folder."
+    )
+    master_key_command: str = setting(
+        "", "A command that prints the master key, for keys in a secret manager; empty for a file in the data folder."
+    )
+
     call_seconds: float = setting(60.0, "How long one call may take before it is stopped, in seconds.", gt=0)
+    graphql_seconds: float = setting(
+        10.0, "How long one GraphQL document may take beside the calls it makes, in seconds.", gt=0
+    )
     build_seconds: float = setting(300.0, "How long one deployment may build, in seconds.", gt=0)
     drain_seconds: float = setting(30.0, "How long a stopping hub waits for what is running, in seconds.", ge=0)
     job_lease_seconds: float = setting(
         30.0, "How long a job's worker may be silent before another takes over, in seconds.", gt=0
+    )
+
+    renewal_lease_seconds: float = setting(
+        30.0, "How long whoever renews a token may stay silent before another tries, in seconds.", gt=0
+    )
+    sign_in_doubt_seconds: float = setting(
+        60.0, "How long the hub doubts a provider that says a sign-in is over, before it asks again, in seconds.", ge=0
     )
 
     max_body_bytes: int = setting(10 * MEBIBYTE, "The largest body of a call, in bytes.", gt=0)

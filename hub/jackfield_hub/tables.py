@@ -5,6 +5,7 @@
                    ├─ services ── service_environments ── auths        data_keys seal the auths
                    ├─ dialogs ── oauth_states                          people who are signing in to a service
                    ├─ connectors ── permissions, deployments           jobs: work that outlives a process
+                   ├─ audit                                            who did what that others may ask about
                    └─ revisions                                        what changed, for those who cache
 
 The organization is in every row that belongs to one. The task ledger is a file of its own (calls/ledger.py).
@@ -164,7 +165,11 @@ services = Table(
     Column("hosts", JSON, nullable=False),
     Column("sign_in", JSON, nullable=False),
     Column("user_data_schema", JSON, nullable=False),
+    Column("properties", JSON, nullable=False),  # services.shapes.CustomProperty
+    Column("scopes", JSON, nullable=False),
+    Column("is_set_up", Boolean, nullable=False),  # by somebody, and not only by a deployment
     Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
     UniqueConstraint("organization_id", "name", "version"),
 )
 
@@ -179,7 +184,12 @@ service_environments = Table(
     Column("user_data_schema", JSON, nullable=False),
     Column("credentials_schema", JSON, nullable=False),
     Column("scopes", JSON, nullable=False),
+    Column("hosts", JSON, nullable=False),  # instead of the service's; none: the service's
+    Column("settings", JSON, nullable=False),  # services.shapes.EnvironmentSettings
+    Column("secrets", LargeBinary),  # sealed
+    _id_of("data_keys", "key_id", is_optional=True),
     Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
     Index(None, "organization_id", "service_id"),
 )
 
@@ -205,9 +215,19 @@ auths = Table(
     Column("scopes", JSON, nullable=False),
     Column("user_data", LargeBinary, nullable=False),  # sealed
     Column("credentials", LargeBinary, nullable=False),  # sealed
+    Column("state", String(16), nullable=False),  # auths.shapes.AuthState
+    Column("version", Integer, nullable=False),  # the fence under which these credentials were written
+    Column("expires_at", Float),  # when the access token ends, as far as anybody knows
+    Column("refreshed_at", Float),
+    Column("refresh_fence", Integer, nullable=False),  # goes up with every claim to renew, and every change
+    Column("refresh_lease_until", Float),  # somebody renews it; None: nobody does
+    Column("refresh_after", Float),  # until then nobody asks the provider again
+    Column("refresh_problem", JSON),  # why: `{"kind": "ProviderBroken", "message": "…"}`
+    Column("refused_at", Float),  # when the provider first said that the sign-in is over
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     Index(None, "organization_id", "owner_id"),
+    Index(None, "key_id"),
 )
 
 dialogs = Table(
@@ -244,6 +264,19 @@ oauth_states = Table(
     Column("expires_at", Float, nullable=False),
     Column("used_at", Float),
     Index(None, "dialog_id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _organization(),
+    Column("actor", Text, nullable=False),  # a user's id, "master", or "hub"
+    Column("action", String(64), nullable=False),  # for example "auth.shown"
+    Column("subject", Text, nullable=False),  # the id of what it was done to
+    Column("at", Float, nullable=False),
+    Column("request_id", Text),
+    Index(None, "organization_id", "at"),
 )
 
 connectors = Table(

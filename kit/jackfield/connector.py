@@ -166,7 +166,14 @@ class Connector:
         for operation in operations.values():
             _check_lookups(operation, operations, is_open=isinstance(self.sign_in, NoSignIn))
         _check_token_operation(self.sign_in, operations)
-        return Manifest(metadata, self.base_url, self._all_hosts(), self.sign_in, self._user_data_schema(), operations)
+        return Manifest(
+            metadata,
+            self.base_url,
+            self._all_hosts(),
+            self.sign_in,
+            user_data_schema(self.base_url, self.hosts, self.sign_in),
+            operations,
+        )
 
     def _decorate(self, handler: Any, kind: OperationKind, said: dict[str, Any]) -> Any:
         if handler is None:
@@ -184,15 +191,15 @@ class Connector:
         first = own.partition("/")[0]
         return tuple(dict.fromkeys(host for host in (first, *self.hosts) if host))
 
-    def _user_data_schema(self) -> JsonObject:
-        templates = (self.base_url, *self.hosts, *user_data_templates(self.sign_in))
-        fields = dict.fromkeys(TEMPLATE_FIELDS.findall(" ".join(templates)))
-        if not fields:
-            return {}
-        properties = {
-            field: {"type": "string", "title": sentence(field.lstrip("#")), "minLength": 1} for field in fields
-        }
-        return {"type": "object", "properties": properties, "required": list(fields), "additionalProperties": False}
+
+def user_data_schema(base_url: str, hosts: Sequence[str], sign_in: SignIn) -> JsonObject:
+    """Return the JSON Schema of the user data that addresses with `{field}`s in them ask for; {} when there is none."""
+    templates = (base_url, *hosts, *user_data_templates(sign_in))
+    fields = dict.fromkeys(TEMPLATE_FIELDS.findall(" ".join(templates)))
+    if not fields:
+        return {}
+    properties = {field: {"type": "string", "title": sentence(field.lstrip("#")), "minLength": 1} for field in fields}
+    return {"type": "object", "properties": properties, "required": list(fields), "additionalProperties": False}
 
 
 def operation_name(handler: Callable[..., Any]) -> str:

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from jackfield_hub.auths.vault import Vault
 from jackfield_hub.hub import Hub
+from jackfield_hub.services.declared import ServiceDiffers
 from jackfield_hub.settings import Settings
 from tests.hub.people import Answer, Person, end_user
 from tests.hub.shop import KEY, ThirdParty, put_in_place, third_party
@@ -231,12 +232,12 @@ async def test_a_new_version_of_the_code_cannot_take_the_credentials_elsewhere(
 ) -> None:
     auth_id = (await alice.post("/core/v1/authentications", await close(hub, alice, shop))).json["id"]
     async with third_party() as thief:
-        await put_in_place(hub, alice.organization_id, thief.url, name="closed-shop", sign_in='ApiKey("X-Key")')
+        with pytest.raises(ServiceDiffers):
+            await put_in_place(hub, alice.organization_id, thief.url, name="closed-shop", sign_in='ApiKey("X-Key")')
 
         answer = await alice.post(CLOSED, call("get_product", {"product_id": 1}, authId=auth_id))
 
-        assert answer.json["outcome"] == "error"
-        assert answer.json["output"]["kind"] == "NotAllowed"
+        assert answer.json["output"]["signed"] is True
         assert thief.asked == []
 
 

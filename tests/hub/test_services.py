@@ -1,12 +1,15 @@
-"""Services: known since the first deployment that names them, and as they were then."""
+"""Services as deployments declare them: they follow the connector until somebody has stored credentials."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
+
 from jackfield_hub.catalog import service as catalog
 from jackfield_hub.hub import Hub
-from tests.hub.people import Person
+from jackfield_hub.services.declared import ServiceDiffers
+from tests.hub.people import Person, caller_of
 from tests.hub.shop import put_in_place
 
 ENVIRONMENTS = "/core/v1/services/shop/versions/1/environments"
@@ -46,17 +49,58 @@ async def test_a_service_that_asks_nothing_has_empty_schemas(hub: Hub, alice: Pe
     assert environment["credentialsSchema"] == {}
 
 
-async def test_a_later_deployment_cannot_send_credentials_elsewhere(hub: Hub, alice: Person) -> None:
+async def test_a_deployment_changes_a_service_nobody_has_credentials_for(hub: Hub, alice: Person) -> None:
+    await put_in_place(hub, alice.organization_id, "https://shop.example", sign_in="Bearer()")
+
+    await put_in_place(hub, alice.organization_id, "https://{shop}.shop.example", sign_in='ApiKey("X-Key")')
+
+    connector = await catalog.find_version(hub, await caller_of(hub, alice), "shop", "1.0")
+    assert connector.service.hosts == ("{shop}.shop.example",)
+    [environment] = (await alice.get(ENVIRONMENTS)).json["elements"]
+    assert environment["userDataSchema"]["required"] == ["shop"]
+    assert environment["credentialsSchema"]["required"] == ["apiKey"]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "sign_in", "named"),
+    [
+        ("https://thief.example", "Bearer()", "thief.example"),
+        ("https://shop.example.thief.example", "NoSignIn()", "thief.example"),
+        ("https://shop.example", 'ApiKey("X-Key")', "api_key"),
+        ("{server}", "Bearer()", "{server}"),
+    ],
+)
+async def test_a_later_deployment_cannot_send_credentials_elsewhere(
+    hub: Hub, alice: Person, base_url: str, sign_in: str, named: str
+) -> None:
     await put_in_place(hub, alice.organization_id, "https://shop.example", sign_in="Bearer()")
     before = (await alice.get(ENVIRONMENTS)).json
+    await store_token(alice, before["elements"][0]["id"])
 
-    await put_in_place(hub, alice.organization_id, "https://thief.example", sign_in="NoSignIn()")
+    with pytest.raises(ServiceDiffers) as refused:
+        await put_in_place(hub, alice.organization_id, base_url, sign_in=sign_in)
 
-    connector = await catalog.find_version(hub, alice.organization_id, "shop", "1.0")
-    assert connector.manifest.base_url == "https://thief.example"
+    assert named in refused.value.reason
+    assert "jackfield service update" in refused.value.reason
+    connector = await catalog.find_version(hub, await caller_of(hub, alice), "shop", "1.0")
+    assert connector.manifest.base_url == "https://shop.example"
     assert connector.service.hosts == ("shop.example",)
-    assert connector.service.sign_in.kind == "bearer"
     assert (await alice.get(ENVIRONMENTS)).json == before
+
+
+async def test_a_later_deployment_may_need_less_and_leave_the_sign_in_to_the_service(hub: Hub, alice: Person) -> None:
+    await put_in_place(hub, alice.organization_id, "https://shop.example", sign_in="Bearer()")
+    await store_token(alice, (await alice.get(ENVIRONMENTS)).json["elements"][0]["id"])
+
+    await put_in_place(hub, alice.organization_id, "https://shop.example/v2", sign_in="NoSignIn()")
+
+    connector = await catalog.find_version(hub, await caller_of(hub, alice), "shop", "1.0")
+    assert connector.service.sign_in.kind == "bearer"
+
+
+async def store_token(person: Person, environment_id: str) -> str:
+    wanted = {"name": "Mine", "serviceEnvironmentId": environment_id, "credentials": {"accessToken": "t-4711"}}
+    return (await person.post("/core/v1/authentications", wanted)).json["id"]
 
 
 async def test_charlie_does_not_see_alices_service(hub: Hub, alice: Person, charlie: Person) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jackfield_hub.auths.vault import DoesNotOpen, KeyFileBroken, SealedKey, Spot, Vault
+from jackfield_hub.auths.master_key import MasterKeyMistake
+from jackfield_hub.auths.vault import DoesNotOpen, SealedKey, Spot, Vault
 
 SPOT = Spot("org-alice", "auth-1", "credentials")
 
@@ -33,7 +34,7 @@ def test_the_same_secret_never_looks_the_same_twice(vault: Vault, key: SealedKey
     assert vault.seal(key, SPOT, b"hunter2") != vault.seal(key, SPOT, b"hunter2")
 
 
-@pytest.mark.parametrize("moved", [{"auth_id": "auth-2"}, {"field": "user_data"}, {"organization_id": "org-charlie"}])
+@pytest.mark.parametrize("moved", [{"row_id": "auth-2"}, {"field": "user_data"}, {"organization_id": "org-charlie"}])
 def test_a_sealed_text_moved_elsewhere_does_not_open(vault: Vault, key: SealedKey, moved: dict[str, str]) -> None:
     sealed = vault.seal(key, SPOT, b"hunter2")
 
@@ -98,7 +99,7 @@ def test_a_key_file_others_can_read_is_refused(tmp_path: Path) -> None:
     Vault.open(path)
     path.chmod(0o644)
 
-    with pytest.raises(KeyFileBroken, match=r"chmod 600 .*master\.key"):
+    with pytest.raises(MasterKeyMistake, match=r"chmod 600 .*master\.key"):
         Vault.open(path)
 
 
@@ -107,5 +108,5 @@ def test_half_a_key_is_refused(tmp_path: Path) -> None:
     Vault.open(path)
     path.write_bytes(path.read_bytes()[:16])
 
-    with pytest.raises(KeyFileBroken, match="32 bytes"):
+    with pytest.raises(MasterKeyMistake, match="32 bytes"):
         Vault.open(path)

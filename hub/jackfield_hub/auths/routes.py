@@ -1,36 +1,37 @@
-"""Auths API: store credentials, look at what may be seen of them, forget them."""
+"""Auths API: store credentials, look at what may be seen of them, change them, forget them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
 
 from jackfield_hub.auths import service
-from jackfield_hub.auths.shapes import Authentication, AuthenticationId, NewAuthentication, read_new
+from jackfield_hub.auths.service import NotRenewed, SignInAgain
+from jackfield_hub.auths.shapes import (
+    Authentication,
+    AuthenticationId,
+    ChangedAuthentication,
+    FullAuthentication,
+    NewAuthentication,
+)
 from jackfield_hub.errors import Forbidden, InvalidInput, NotFound, TooLarge, refusals
-from jackfield_hub.json_body import read_object
-from jackfield_hub.web import CurrentCaller, CurrentHub, read_body
+from jackfield_hub.web import CurrentCaller, CurrentHub, body_of, described_body
 
 router = APIRouter(prefix="/core/v1/authentications", tags=["Authentications"])
 
-
-async def _read_wanted(request: Request, _caller: CurrentCaller, hub: CurrentHub) -> NewAuthentication:
-    """Read the body whatever its label says, and only for somebody with a token."""
-    return read_new(read_object(await read_body(request, hub.settings.max_body_bytes)))
-
-
-Wanted = Annotated[NewAuthentication, Depends(_read_wanted)]
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": NewAuthentication.model_json_schema()}},
-    }
-}
+ForceRefresh = Annotated[
+    bool, Query(alias="forceRefresh", description="Renew the access token first. Ways without one are not renewed.")
+]
 
 
-@router.post("", responses=refusals(InvalidInput, NotFound, TooLarge), openapi_extra=_BODY)
-async def create_auth(wanted: Wanted, caller: CurrentCaller, hub: CurrentHub) -> AuthenticationId:
+@router.post(
+    "", responses=refusals(InvalidInput, Forbidden, NotFound, TooLarge), openapi_extra=described_body(NewAuthentication)
+)
+async def create_auth(
+    wanted: Annotated[NewAuthentication, Depends(body_of(NewAuthentication))], caller: CurrentCaller, hub: CurrentHub
+) -> AuthenticationId:
     """Store credentials for a service environment. They are not tried out against the third party."""
     return AuthenticationId(id=await service.create_auth(hub, caller, wanted))
 
@@ -39,6 +40,37 @@ async def create_auth(wanted: Wanted, caller: CurrentCaller, hub: CurrentHub) ->
 async def read_auth(auth_id: str, caller: CurrentCaller, hub: CurrentHub) -> Authentication:
     """Look at a stored authentication. Its user data and credentials are not shown."""
     return await service.read_auth(hub, caller, auth_id)
+
+
+@router.put(
+    "/{auth_id}",
+    responses=refusals(InvalidInput, Forbidden, NotFound, TooLarge),
+    openapi_extra=described_body(ChangedAuthentication),
+)
+async def change_auth(
+    auth_id: str,
+    wanted: Annotated[ChangedAuthentication, Depends(body_of(ChangedAuthentication))],
+    caller: CurrentCaller,
+    hub: CurrentHub,
+) -> Authentication:
+    """Store other credentials in an authentication. One whose sign-in was over works again."""
+    return await service.change_auth(hub, caller, auth_id, wanted)
+
+
+@router.get("/{auth_id}/full", responses=refusals(Forbidden, NotFound, SignInAgain, NotRenewed))
+async def show_auth(
+    auth_id: str,
+    request: Request,
+    response: Response,
+    caller: CurrentCaller,
+    hub: CurrentHub,
+    *,
+    force_refresh: ForceRefresh = False,
+) -> FullAuthentication:
+    """Look at your own authentication with its secrets, to use it elsewhere. The audit remembers it."""
+    response.headers["Cache-Control"] = "no-store"
+    request_id = request.state.request_id
+    return await service.show_auth(hub, caller, auth_id, request_id=request_id, is_renewed=force_refresh)
 
 
 @router.delete("/{auth_id}", status_code=204, responses=refusals(Forbidden, NotFound))

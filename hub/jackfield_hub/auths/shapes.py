@@ -1,17 +1,26 @@
-"""Stored credentials as the hub keeps them, what clients send, and what they see (never a secret)."""
+"""Stored credentials as the hub keeps them, what clients send, and what they see."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from jackfield.auth import SignIn
 from jackfield.exchange import JsonObject
 from jackfield_hub.auths.vault import SealedKey
-from jackfield_hub.json_body import invalid
+from jackfield_hub.services.shapes import OpenedEnvironment, Service, ServiceEnvironment
 
 AuthName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class AuthState(StrEnum):
+    """Whether an auth can be used."""
+
+    ACTIVE = "active"
+    NEEDS_REAUTH = "needs_reauth"  #: the provider has ended it: somebody has to sign in again
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,49 +30,97 @@ class SealedAuth:
     auth_id: str
     organization_id: str
     owner_id: str | None  #: the end user it belongs to; None: the organization's own
-    service_environment_id: str
-    service_id: str
+    environment: ServiceEnvironment
     name: str
     scopes: tuple[str, ...]
     user_data: bytes
     credentials: bytes
     key: SealedKey
+    version: int  #: another one means other credentials
+    refreshed_at: float | None
+
+    @property
+    def service_id(self) -> str:
+        return self.environment.service_id
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedAuth:
-    """An auth with its secrets, for the length of one call. Never stored, never kept, never printed."""
+    """An auth with its secrets, for the length of one call. Never stored, never kept, never printed.
 
+    `service` is where these credentials may go: the service with what its environment changes.
+    """
+
+    sealed: SealedAuth
+    service: Service = field(repr=False)
+    environment: OpenedEnvironment = field(repr=False)
+    own_user_data: JsonObject = field(repr=False)
+    credentials: JsonObject = field(repr=False)
+
+    @property
+    def auth_id(self) -> str:
+        return self.sealed.auth_id
+
+    @property
+    def sign_in(self) -> SignIn:
+        return self.service.sign_in
+
+    @property
+    def user_data(self) -> JsonObject:
+        """What the auth's owner said, on top of what is the same for the whole environment."""
+        return {**self.environment.properties, **self.own_user_data}
+
+    @property
+    def scopes(self) -> tuple[str, ...] | None:
+        """What is asked for at the provider; None: what the sign-in says."""
+        return self.sealed.scopes or tuple(one["scope"] for one in self.sealed.environment.scopes) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the renewal of an auth is, as any process may look it up."""
+
+    version: int
+    state: AuthState
+    lease_until: float | None
+    rests_until: float | None  #: until then nobody asks the provider
+    problem: JsonObject | None  #: why: `{"kind": "ProviderBroken", "message": "…"}`
+    refused_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to renew one auth. Whoever comes later has a larger fence."""
+
+    organization_id: str
     auth_id: str
-    user_data: JsonObject
-    credentials: JsonObject
-
-    def __repr__(self) -> str:
-        return f"OpenedAuth({self.auth_id})"
+    fence: int
+    version: int  #: of the credentials that are to be renewed
+    refused_at: float | None  #: when the provider refused to renew them before
 
 
-class NewAuthentication(BaseModel):
-    """Credentials to store. Only their form is checked here, not whether the third party takes them."""
-
+class _Wanted(BaseModel):
     model_config = ConfigDict(validate_by_alias=True, validate_by_name=True)
 
     name: AuthName
+    scopes: list[str] | None = Field(default=None, max_length=500)
+
+
+class NewAuthentication(_Wanted):
+    """Credentials to store. Only their form is checked here, not whether the third party takes them."""
+
     service_environment_id: str = Field(alias="serviceEnvironmentId", max_length=100)
     user_data: dict[str, Any] = Field(
         default={}, alias="userData", description="Fits the environment's `userDataSchema`."
     )
     credentials: dict[str, Any] = Field(default={}, description="Fits the environment's `credentialsSchema`.")
-    scopes: list[str] = Field(default=[], max_length=500)
 
 
-def read_new(body: JsonObject) -> NewAuthentication:
-    """Return what a body asks to store. Raises InvalidInput, which names the field and does not repeat its value."""
-    try:
-        return NewAuthentication.model_validate(body)
-    except ValidationError as mistake:
-        first = mistake.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise invalid(f"{first['msg']} at '{where}'") from None
+class ChangedAuthentication(_Wanted):
+    """An authentication as it shall be. User data and scopes that are left out stay."""
+
+    user_data: dict[str, Any] | None = Field(default=None, alias="userData")
+    credentials: dict[str, Any]
 
 
 class AuthenticationId(BaseModel):
@@ -79,3 +136,22 @@ class Authentication(BaseModel):
     name: str
     service_environment_id: str = Field(serialization_alias="serviceEnvironmentId")
     scopes: list[str]
+
+
+class FullAuthentication(Authentication):
+    """A stored authentication with its secrets, for its owner."""
+
+    user_data: dict[str, Any] = Field(serialization_alias="userData")
+    credentials: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAuth:
+    """An auth in a list of its owner's."""
+
+    auth_id: str
+    name: str
+    state: AuthState
+    service: Service
+    environment_id: str
+    environment_title: str

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, select
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
 
-from jackfield_hub.auths.shapes import SealedAuth
+from jackfield.exchange import JsonObject
+from jackfield_hub.auths.shapes import AuthState, Claim, Progress, SealedAuth
 from jackfield_hub.auths.vault import SealedKey
 from jackfield_hub.database import Transaction
-from jackfield_hub.tables import auths, data_keys, service_environments
+from jackfield_hub.services.shapes import ServiceEnvironment
+from jackfield_hub.tables import auths, data_keys
+
+AT_REST: dict[str, Any] = {
+    "refresh_lease_until": None,
+    "refresh_after": None,
+    "refresh_problem": None,
+    "refused_at": None,
+}
 
 
 async def find_data_key(tx: Transaction, organization_id: str) -> SealedKey | None:
@@ -20,7 +30,13 @@ async def find_data_key(tx: Transaction, organization_id: str) -> SealedKey | No
         .order_by(data_keys.c.created_at.desc(), data_keys.c.id)
         .limit(1)
     )
-    return None if row is None else SealedKey(row["id"], row["organization_id"], row["sealed_key"])
+    return None if row is None else _to_key(row)
+
+
+async def find_any_data_key(tx: Transaction) -> SealedKey | None:
+    """Return the newest data key there is, or None: then nothing has ever been sealed."""
+    row = await tx.one_or_none(select(data_keys).order_by(data_keys.c.created_at.desc()).limit(1))
+    return None if row is None else _to_key(row)
 
 
 async def insert_data_key(tx: Transaction, key: SealedKey, now: float) -> None:
@@ -37,15 +53,46 @@ async def insert_auth(tx: Transaction, **values: Any) -> None:
     await tx.execute(auths.insert().values(**values))
 
 
-async def find_auth(tx: Transaction, organization_id: str, auth_id: str) -> SealedAuth | None:
-    """Return an auth of this organization with the key that seals it, or None."""
-    row = await tx.one_or_none(
-        select(auths, service_environments.c.service_id, data_keys.c.sealed_key)
-        .join(service_environments, service_environments.c.id == auths.c.service_environment_id)
-        .join(data_keys, data_keys.c.id == auths.c.key_id)
-        .where(auths.c.organization_id == organization_id, auths.c.id == auth_id)
+async def find_environment_id(tx: Transaction, organization_id: str, auth_id: str) -> str | None:
+    """Return the environment an auth of this organization is for, or None when there is no such auth."""
+    return await tx.scalar(
+        select(auths.c.service_environment_id).where(auths.c.organization_id == organization_id, auths.c.id == auth_id)
     )
-    return None if row is None else _to_auth(row)
+
+
+async def find_auth(tx: Transaction, auth_id: str, environment: ServiceEnvironment) -> SealedAuth | None:
+    """Return an auth of this environment with the key that seals it, or None."""
+    row = await tx.one_or_none(
+        select(auths, data_keys.c.sealed_key)
+        .join(data_keys, data_keys.c.id == auths.c.key_id)
+        .where(auths.c.service_environment_id == environment.environment_id, auths.c.id == auth_id)
+    )
+    return None if row is None else _to_auth(row, environment)
+
+
+async def list_auths(tx: Transaction, organization_id: str, owner_id: str | None) -> Sequence[RowMapping]:
+    """Return id, name, state and service_environment_id of an owner's auths, oldest first."""
+    return await tx.rows(
+        select(auths.c.id, auths.c.name, auths.c.state, auths.c.service_environment_id)
+        .where(auths.c.organization_id == organization_id, auths.c.owner_id.is_not_distinct_from(owner_id))
+        .order_by(auths.c.created_at, auths.c.id)
+    )
+
+
+async def replace_auth(tx: Transaction, organization_id: str, auth_id: str, **values: Any) -> None:
+    """Change an auth by hand. Whoever is renewing it comes too late."""
+    await tx.execute(
+        update(auths)
+        .where(auths.c.organization_id == organization_id, auths.c.id == auth_id)
+        .values(
+            **values,
+            **AT_REST,
+            state=AuthState.ACTIVE,
+            version=auths.c.refresh_fence + 1,
+            refresh_fence=auths.c.refresh_fence + 1,
+            refreshed_at=None,
+        )
+    )
 
 
 async def delete_auth(tx: Transaction, organization_id: str, auth_id: str) -> None:
@@ -53,16 +100,125 @@ async def delete_auth(tx: Transaction, organization_id: str, auth_id: str) -> No
     await tx.execute(delete(auths).where(auths.c.organization_id == organization_id, auths.c.id == auth_id))
 
 
-def _to_auth(row: RowMapping) -> SealedAuth:
+async def find_progress(tx: Transaction, organization_id: str, auth_id: str) -> Progress | None:
+    """Return how the renewal of an auth is getting on, or None when there is no such auth."""
+    row = await tx.one_or_none(
+        select(
+            auths.c.version,
+            auths.c.state,
+            auths.c.refresh_lease_until,
+            auths.c.refresh_after,
+            auths.c.refresh_problem,
+            auths.c.refused_at,
+        ).where(auths.c.organization_id == organization_id, auths.c.id == auth_id)
+    )
+    if row is None:
+        return None
+    return Progress(
+        version=row["version"],
+        state=AuthState(row["state"]),
+        lease_until=row["refresh_lease_until"],
+        rests_until=row["refresh_after"],
+        problem=row["refresh_problem"],
+        refused_at=row["refused_at"],
+    )
+
+
+async def claim(tx: Transaction, seen: SealedAuth, now: float, lease_until: float) -> Claim | None:
+    """Take the right to renew this version of an auth, or return None: somebody has it, or it is not the time."""
+    row = await tx.one_or_none(
+        update(auths)
+        .where(
+            auths.c.organization_id == seen.organization_id,
+            auths.c.id == seen.auth_id,
+            auths.c.version == seen.version,
+            auths.c.state == AuthState.ACTIVE,
+            or_(auths.c.refresh_lease_until.is_(None), auths.c.refresh_lease_until <= now),
+            or_(auths.c.refresh_after.is_(None), auths.c.refresh_after <= now),
+        )
+        .values(refresh_lease_until=lease_until, refresh_fence=auths.c.refresh_fence + 1)
+        .returning(auths.c.refresh_fence, auths.c.refused_at)
+    )
+    if row is None:
+        return None
+    return Claim(seen.organization_id, seen.auth_id, row["refresh_fence"], seen.version, row["refused_at"])
+
+
+async def prolong(tx: Transaction, claim: Claim, lease_until: float) -> bool:
+    """Keep the right a while longer; return False when somebody else has it, or nobody."""
+    mine = update(auths).where(_is_claim(claim), auths.c.refresh_lease_until.is_not(None))
+    return await tx.count_changed(mine.values(refresh_lease_until=lease_until)) == 1
+
+
+async def store_renewed(tx: Transaction, claim: Claim, **values: Any) -> bool:
+    """Store renewed credentials; return False when a later claim, or somebody by hand, has stored newer ones.
+
+    A lease that somebody else has by now stays theirs.
+    """
+    newer = update(auths).where(_is_auth(claim), auths.c.version < claim.fence)
+    is_stored = await tx.count_changed(
+        newer.values(
+            **values,
+            state=AuthState.ACTIVE,
+            version=claim.fence,
+            refresh_after=None,
+            refresh_problem=None,
+            refused_at=None,
+        )
+    )
+    await tx.execute(update(auths).where(_is_claim(claim)).values(refresh_lease_until=None))
+    return is_stored == 1
+
+
+async def store_problem(
+    tx: Transaction, claim: Claim, problem: JsonObject, rests_until: float, refused_at: float | None
+) -> bool:
+    """Write down that there is no new token, and give the right back; return False when it is not ours any more."""
+    mine = update(auths).where(_is_claim(claim), auths.c.version == claim.version)
+    return (
+        await tx.count_changed(
+            mine.values(
+                refresh_lease_until=None, refresh_after=rests_until, refresh_problem=problem, refused_at=refused_at
+            )
+        )
+        == 1
+    )
+
+
+async def end_sign_in(tx: Transaction, claim: Claim, problem: JsonObject) -> bool:
+    """Write down that somebody has to sign in again; return False when that is so already, or not true any more."""
+    mine = update(auths).where(_is_claim(claim), auths.c.version == claim.version, auths.c.state == AuthState.ACTIVE)
+    return (
+        await tx.count_changed(
+            mine.values(state=AuthState.NEEDS_REAUTH, refresh_lease_until=None, refresh_problem=problem)
+        )
+        == 1
+    )
+
+
+def _is_auth(claim: Claim) -> ColumnElement[bool]:
+    return and_(auths.c.organization_id == claim.organization_id, auths.c.id == claim.auth_id)
+
+
+def _is_claim(claim: Claim) -> ColumnElement[bool]:
+    return and_(_is_auth(claim), auths.c.refresh_fence == claim.fence)
+
+
+def _to_auth(row: RowMapping, environment: ServiceEnvironment) -> SealedAuth:
     return SealedAuth(
         auth_id=row["id"],
         organization_id=row["organization_id"],
         owner_id=row["owner_id"],
-        service_environment_id=row["service_environment_id"],
-        service_id=row["service_id"],
+        environment=environment,
         name=row["name"],
         scopes=tuple(row["scopes"]),
         user_data=row["user_data"],
         credentials=row["credentials"],
         key=SealedKey(row["key_id"], row["organization_id"], row["sealed_key"]),
+        version=row["version"],
+        refreshed_at=row["refreshed_at"],
     )
+
+
+def _to_key(row: RowMapping) -> SealedKey:
+    return SealedKey(row["id"], row["organization_id"], row["sealed_key"])

@@ -7,17 +7,13 @@ for it, whatever happens.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 
 import orjson
 
-from jackfield.auth import SignIn
-from jackfield.egress.grant import Grant
-from jackfield.egress.policy import AddressPolicy
 from jackfield.egress.templates import resolve_template
 from jackfield.errors import InvalidInput, OperationError
-from jackfield.exchange import JsonObject, Request, Response
+from jackfield.exchange import JsonObject
 from jackfield.manifest import OperationManifest
 from jackfield.runner import Call, Wants
 from jackfield.validation import problem_text
@@ -25,17 +21,17 @@ from jackfield_hub import errors
 from jackfield_hub.auths import service as auths
 from jackfield_hub.auths.shapes import OpenedAuth, SealedAuth
 from jackfield_hub.calls.body import AskedCall
+from jackfield_hub.calls.errands import Errands
 from jackfield_hub.calls.ledger import new_task_id
 from jackfield_hub.calls.shapes import Task, TaskOutcome, Usage
 from jackfield_hub.catalog import service as catalog
 from jackfield_hub.catalog.shapes import ConnectorVersion
 from jackfield_hub.errors import Refused, Unavailable
 from jackfield_hub.hub import Hub
-from jackfield_hub.identity.shapes import Caller
+from jackfield_hub.identity.shapes import Caller, Right
 from jackfield_hub.logs import log
 from jackfield_hub.sandbox.failures import Overloaded
 from jackfield_hub.sandbox.pool import Bundle, WorkerKey
-from jackfield_hub.settings import Network
 
 MAX_CODE_CHARACTERS = 100
 
@@ -101,7 +97,8 @@ async def count_usage(hub: Hub, caller: Caller) -> Usage:
 
 
 async def _prepare(hub: Hub, caller: Caller, called: Address, asked: AskedCall, request_id: str) -> ReadyCall:
-    connector = await catalog.find_version(hub, caller.organization_id, called.name, called.version)
+    caller.require(Right.CALL)
+    connector = await catalog.find_version(hub, caller, called.name, called.version)
     operation = catalog.find_operation(connector, asked.operation)
     schema = connector.input_schema(operation.name)
     if not schema.is_valid(asked.input):
@@ -114,19 +111,21 @@ async def _prepare(hub: Hub, caller: Caller, called: Address, asked: AskedCall, 
 async def _run(hub: Hub, ready: ReadyCall) -> Ending:
     if ready.wants_output_schema and not ready.operation.has_dynamic_output:
         return Ending(TaskOutcome.SUCCESS, orjson.dumps({"output_schema": ready.operation.output_schema}))
+    deadline = time.monotonic() + hub.settings.call_seconds
     try:
-        return await _run_in_worker(hub, ready, _open_auth(hub, ready))
+        return await _run_in_worker(hub, ready, await _open_auth(hub, ready, deadline), deadline)
     except OperationError as error:
         return Ending(TaskOutcome.ERROR, orjson.dumps(error.to_output()), error.code)
 
 
-def _open_auth(hub: Hub, ready: ReadyCall) -> OpenedAuth | None:
-    """Return the auth with its secrets. Raises the kit's InvalidInput when the service needs one and there is none.
+async def _open_auth(hub: Hub, ready: ReadyCall, deadline: float) -> OpenedAuth | None:
+    """Return the auth with its secrets, renewed if its token is over.
 
-    That is an outcome, not a refusal: a form that asks for a drop-down's choices before an auth is chosen goes on.
+    Raises the kit's InvalidInput when the service needs an auth and there is none. That is an outcome, not a refusal:
+    a form that asks for a drop-down's choices before an auth is chosen goes on.
     """
     if ready.auth is not None:
-        return auths.open_auth(hub, ready.auth)
+        return await auths.open_for_call(hub, ready.auth, ready.connector.service, deadline)
     if not ready.connector.service.needs_auth:
         return None
     raise InvalidInput(
@@ -135,22 +134,18 @@ def _open_auth(hub: Hub, ready: ReadyCall) -> OpenedAuth | None:
     )
 
 
-async def _run_in_worker(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None) -> Ending:
-    deadline = time.monotonic() + hub.settings.call_seconds
+async def _run_in_worker(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None, deadline: float) -> Ending:
     user_data = auth.user_data if auth else {}
-    grant = replace(_grant(hub, ready, auth), owner=ready.caller.organization_id)
+    own_base_url = auth.sealed.environment.base_url if auth else ""
     wanted = Call(
         operation=ready.operation.name,
         input=ready.input,
-        base_url=resolve_template(ready.connector.manifest.base_url, user_data),
+        base_url=resolve_template(own_base_url or ready.connector.manifest.base_url, user_data),
         user_data=user_data,
         wants=Wants.OUTPUT_SCHEMA if ready.wants_output_schema else Wants.OUTPUT,
         is_checked=True,
     )
-
-    async def send(request: Request) -> Response:
-        return await hub.egress.send(request, grant, deadline)
-
+    send = Errands(hub, ready.caller.organization_id, ready.connector.service, auth, deadline).send
     key, bundle = _worker(hub, ready)
     try:
         done = await hub.workers.call(key, bundle, wanted, send, deadline)
@@ -172,32 +167,6 @@ def _error_code(output: bytes) -> str | None:
     # The connector's process wrote this: it may be anything.
     code = orjson.loads(output).get("code")
     return code[:MAX_CODE_CHARACTERS] if isinstance(code, str) else None
-
-
-def _grant(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None) -> Grant:
-    """What this call may reach: what the service says, not what this version of the connector would like."""
-    service, networks = ready.connector.service, hub.settings.allowed_networks
-    if auth is None:
-        return _grant_without_auth(service.base_url, service.hosts, service.sign_in, networks)
-    if not service.user_data_schema:
-        grant = _grant_without_auth(service.base_url, service.hosts, service.sign_in, networks)
-        return replace(grant, credentials=auth.credentials)
-    return Grant.to_service(
-        service.base_url,
-        hosts=service.hosts,
-        user_data=auth.user_data,
-        sign_in=service.sign_in,
-        credentials=auth.credentials,
-        addresses=AddressPolicy(networks),
-    )
-
-
-@lru_cache(maxsize=1000)
-def _grant_without_auth(base_url: str, hosts: tuple[str, ...], sign_in: SignIn, networks: tuple[Network, ...]) -> Grant:
-    """Reading host rules is a good part of a short call, and they are the same for every call without user data."""
-    return Grant.to_service(
-        base_url, hosts=hosts, user_data={}, sign_in=sign_in, credentials={}, addresses=AddressPolicy(networks)
-    )
 
 
 def _task(ready: ReadyCall, ending: Ending, started_at: float, milliseconds: float) -> Task:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -31,6 +31,8 @@ class ConnectorVersion:
     bundle_digest: str
     manifest: Manifest
     service: Service
+    owner_id: str | None = None  #: the user it belongs to; None: the organization itself
+    shared_with: frozenset[str] = frozenset()  #: the ids of other users who may see and call it
     _input_schemas: dict[str, Schema] = field(default_factory=dict[str, Schema], repr=False, compare=False)
 
     def input_schema(self, operation_name: str) -> Schema:
@@ -92,3 +94,45 @@ class Operations(BaseModel):
     """The operations of a connector version. Drop-down and private operations are not listed."""
 
     elements: list[OperationElement]
+
+
+class SharedEmails(BaseModel):
+    """With whom to share."""
+
+    emails: list[Annotated[str, Field(max_length=254)]] = Field(
+        max_length=1000, description="Exact e-mails of people and programs in your organization."
+    )
+
+
+class SharedWorkspaces(BaseModel):
+    """With whose members to share."""
+
+    workspace_ids: list[Annotated[str, Field(max_length=100)]] = Field(alias="workspaceIds", max_length=100)
+
+
+class Shared(BaseModel):
+    """What sharing has changed."""
+
+    message: str = Field(description="For example `2 permissions added`.")
+
+
+class SharingWarnings(BaseModel):
+    """What could not be shared."""
+
+    empty_workspaces: list[str] = Field(
+        serialization_alias="emptyWorkspaces",
+        description="For example `No permissions to add for workspace: …`: nobody in it has an e-mail.",
+    )
+
+
+class SharedWithWorkspaces(BaseModel):
+    """What sharing has changed, and what it could not."""
+
+    success: Shared
+    warnings: SharingWarnings
+
+
+class Permissions(BaseModel):
+    """With whom a connector version is shared."""
+
+    emails: list[str]

@@ -1,14 +1,14 @@
-"""The statements about connector versions, and the count of changes that caches go by."""
+"""The statements about connector versions, with whom they are shared, and the count of changes that caches go by."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, or_, select, update
 
 from jackfield_hub.database import Transaction
-from jackfield_hub.tables import connectors, revisions, services
+from jackfield_hub.tables import connectors, permissions, revisions, services, users
 
 
 async def upsert_connector(tx: Transaction, key: dict[str, Any], created_at: float, values: dict[str, Any]) -> None:
@@ -19,9 +19,10 @@ async def upsert_connector(tx: Transaction, key: dict[str, Any], created_at: flo
 
 
 async def find_connector(tx: Transaction, organization_id: str, name: str, version: str) -> RowMapping | None:
-    """Return bundle_digest, manifest and service_id of a connector version, or None."""
+    """Return bundle_digest, manifest, owner_id and service_id of a connector version, or None."""
+    shown = (connectors.c.bundle_digest, connectors.c.manifest, connectors.c.owner_id, connectors.c.service_id)
     return await tx.one_or_none(
-        select(connectors.c.bundle_digest, connectors.c.manifest, connectors.c.service_id).where(
+        select(*shown).where(
             connectors.c.organization_id == organization_id,
             connectors.c.name == name,
             connectors.c.version == version,
@@ -29,8 +30,11 @@ async def find_connector(tx: Transaction, organization_id: str, name: str, versi
     )
 
 
-async def list_connectors(tx: Transaction, organization_id: str) -> Sequence[RowMapping]:
-    """Return name, version, title, description and service_(id|name|version) of an organization's connectors."""
+async def list_connectors(tx: Transaction, organization_id: str, seen_by: str | None) -> Sequence[RowMapping]:
+    """Return name, version, title, description and service_(id|name|version) of an organization's connectors.
+
+    All of them, or with `seen_by` those this user owns or was given.
+    """
     return await tx.rows(
         select(
             connectors.c.name,
@@ -42,8 +46,68 @@ async def list_connectors(tx: Transaction, organization_id: str) -> Sequence[Row
             services.c.version.label("service_version"),
         )
         .join(services, services.c.id == connectors.c.service_id)
-        .where(connectors.c.organization_id == organization_id)
+        .where(connectors.c.organization_id == organization_id, *_is_seen(seen_by))
         .order_by(connectors.c.name, connectors.c.version)
+    )
+
+
+def _is_seen(seen_by: str | None) -> list[ColumnElement[bool]]:
+    if seen_by is None:
+        return []
+    is_shared = exists().where(
+        permissions.c.organization_id == connectors.c.organization_id,
+        permissions.c.connector_name == connectors.c.name,
+        permissions.c.connector_version == connectors.c.version,
+        permissions.c.user_id == seen_by,
+    )
+    return [or_(connectors.c.owner_id == seen_by, is_shared)]
+
+
+async def list_owners(tx: Transaction, organization_id: str, name: str) -> dict[str, str | None]:
+    """Return who owns each version of a connector: `{"1.0": user id or None}`."""
+    rows = await tx.rows(
+        select(connectors.c.version, connectors.c.owner_id).where(
+            connectors.c.organization_id == organization_id, connectors.c.name == name
+        )
+    )
+    return {row["version"]: row["owner_id"] for row in rows}
+
+
+async def insert_permission(tx: Transaction, **values: Any) -> bool:
+    """Let a user see a connector version; return False when they may already."""
+    return await tx.insert_if_absent(permissions, values)
+
+
+async def list_permissions(tx: Transaction, organization_id: str, name: str, version: str) -> Sequence[RowMapping]:
+    """Return id and email of the users a connector version is shared with, by e-mail."""
+    return await tx.rows(
+        select(users.c.id, users.c.email)
+        .join(permissions, permissions.c.user_id == users.c.id)
+        .where(_is_of(organization_id, name, version), users.c.removed_at.is_(None))
+        .order_by(users.c.email)
+    )
+
+
+async def delete_permission(tx: Transaction, organization_id: str, name: str, version: str, user_id: str) -> bool:
+    """Let a user see a connector version no more; return False when they might not anyway."""
+    ended = delete(permissions).where(_is_of(organization_id, name, version), permissions.c.user_id == user_id)
+    return await tx.count_changed(ended) == 1
+
+
+def _is_of(organization_id: str, name: str, version: str) -> ColumnElement[bool]:
+    return and_(
+        permissions.c.organization_id == organization_id,
+        permissions.c.connector_name == name,
+        permissions.c.connector_version == version,
+    )
+
+
+async def list_versions_of_service(tx: Transaction, organization_id: str, service_id: str) -> Sequence[RowMapping]:
+    """Return name and version of the connectors of a service, the one deployed last first."""
+    return await tx.rows(
+        select(connectors.c.name, connectors.c.version)
+        .where(connectors.c.organization_id == organization_id, connectors.c.service_id == service_id)
+        .order_by(connectors.c.updated_at.desc(), connectors.c.name, connectors.c.version)
     )
 
 

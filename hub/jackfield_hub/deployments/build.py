@@ -38,6 +38,7 @@ from jackfield_hub.hub import Hub
 from jackfield_hub.jobs.service import Job, LeaseLost
 from jackfield_hub.logs import log
 from jackfield_hub.sandbox.pool import Bundle, LoadFailed
+from jackfield_hub.services.declared import ServiceDiffers
 
 BUILDS_AT_ONCE = 2
 MAX_ATTEMPTS = 5
@@ -196,14 +197,17 @@ async def _publish(build: _Build, manifest: Manifest, digest: str) -> None:
         bundle_digest=digest,
         manifest=manifest,
     )
-    async with hub.database.transaction() as tx:
-        finished = await store.finish(
-            tx, deployment.id, build.job.fence, DeploymentState.DEPLOYED, hub.clock(), bundle_digest=digest
-        )
-        if not finished:
-            raise LeaseLost
-        await catalog.publish(hub, tx, publication)
-        await build.job.finish(tx)
+    try:
+        async with hub.database.transaction() as tx:
+            finished = await store.finish(
+                tx, deployment.id, build.job.fence, DeploymentState.DEPLOYED, hub.clock(), bundle_digest=digest
+            )
+            if not finished:
+                raise LeaseLost
+            await catalog.publish(hub, tx, publication)
+            await build.job.finish(tx)
+    except ServiceDiffers as mistake:
+        raise CannotBuild(mistake.reason) from None
     log.info("deployed", deployment=deployment.id, attempt=build.job.attempt)
 
 

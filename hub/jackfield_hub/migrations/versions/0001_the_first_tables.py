@@ -81,7 +81,11 @@ def upgrade() -> None:
     sa.Column('hosts', sa.JSON(), nullable=False),
     sa.Column('sign_in', sa.JSON(), nullable=False),
     sa.Column('user_data_schema', sa.JSON(), nullable=False),
+    sa.Column('properties', sa.JSON(), nullable=False),
+    sa.Column('scopes', sa.JSON(), nullable=False),
+    sa.Column('is_set_up', sa.Boolean(), nullable=False),
     sa.Column('created_at', sa.Float(), nullable=False),
+    sa.Column('updated_at', sa.Float(), nullable=False),
     sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_services_organization_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_services')),
     sa.UniqueConstraint('organization_id', 'name', 'version', name=op.f('uq_services_organization_id_name_version'))
@@ -200,7 +204,13 @@ def upgrade() -> None:
     sa.Column('user_data_schema', sa.JSON(), nullable=False),
     sa.Column('credentials_schema', sa.JSON(), nullable=False),
     sa.Column('scopes', sa.JSON(), nullable=False),
+    sa.Column('hosts', sa.JSON(), nullable=False),
+    sa.Column('settings', sa.JSON(), nullable=False),
+    sa.Column('secrets', sa.LargeBinary(), nullable=True),
+    sa.Column('key_id', sa.String(length=36), nullable=True),
     sa.Column('created_at', sa.Float(), nullable=False),
+    sa.Column('updated_at', sa.Float(), nullable=False),
+    sa.ForeignKeyConstraint(['key_id'], ['data_keys.id'], name=op.f('fk_service_environments_key_id')),
     sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_service_environments_organization_id')),
     sa.ForeignKeyConstraint(['service_id'], ['services.id'], name=op.f('fk_service_environments_service_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_service_environments'))
@@ -251,6 +261,15 @@ def upgrade() -> None:
     sa.Column('scopes', sa.JSON(), nullable=False),
     sa.Column('user_data', sa.LargeBinary(), nullable=False),
     sa.Column('credentials', sa.LargeBinary(), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('expires_at', sa.Float(), nullable=True),
+    sa.Column('refreshed_at', sa.Float(), nullable=True),
+    sa.Column('refresh_fence', sa.Integer(), nullable=False),
+    sa.Column('refresh_lease_until', sa.Float(), nullable=True),
+    sa.Column('refresh_after', sa.Float(), nullable=True),
+    sa.Column('refresh_problem', sa.JSON(), nullable=True),
+    sa.Column('refused_at', sa.Float(), nullable=True),
     sa.Column('created_at', sa.Float(), nullable=False),
     sa.Column('updated_at', sa.Float(), nullable=False),
     sa.ForeignKeyConstraint(['key_id'], ['data_keys.id'], name=op.f('fk_auths_key_id')),
@@ -260,7 +279,22 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_auths'))
     )
     with op.batch_alter_table('auths', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_auths_key_id'), ['key_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_auths_organization_id_owner_id'), ['organization_id', 'owner_id'], unique=False)
+
+    op.create_table('audit',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('actor', sa.Text(), nullable=False),
+    sa.Column('action', sa.String(length=64), nullable=False),
+    sa.Column('subject', sa.Text(), nullable=False),
+    sa.Column('at', sa.Float(), nullable=False),
+    sa.Column('request_id', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_audit_organization_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_audit'))
+    )
+    with op.batch_alter_table('audit', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_audit_organization_id_at'), ['organization_id', 'at'], unique=False)
 
     op.create_table('dialogs',
     sa.Column('id', sa.String(length=36), nullable=False),

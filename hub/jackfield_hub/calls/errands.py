@@ -1,0 +1,92 @@
+"""The requests of one call: where they may go, and as whom."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import lru_cache
+
+from jackfield.auth import NoSignIn, OAuth1, SignIn
+from jackfield.egress.grant import Grant
+from jackfield.egress.policy import AddressPolicy, HostRule
+from jackfield.egress.retries import may_repeat
+from jackfield.exchange import JsonObject, Request, Response
+from jackfield.oauth.token_requests import with_client
+from jackfield.oauth.ways import TokenHolder
+from jackfield_hub.auths import service as auths
+from jackfield_hub.auths.shapes import OpenedAuth
+from jackfield_hub.hub import Hub
+from jackfield_hub.services.shapes import Service
+
+UNAUTHORIZED = 401
+
+
+class Errands:
+    """Sends what a connector's code asks for, signed in. Raises the kit's InvalidInput when an auth does not fit.
+
+    A token that the third party refuses is renewed, once a call; what may be sent twice is then sent again.
+    """
+
+    def __init__(
+        self, hub: Hub, organization_id: str, service: Service, auth: OpenedAuth | None, deadline: float
+    ) -> None:
+        self._hub = hub
+        self._organization_id = organization_id
+        self._service = service
+        self._auth = auth
+        self._deadline = deadline
+        self._grant = self._grant_for(auth)
+        self._renewing = asyncio.Lock()
+        self._has_renewed = False
+
+    async def send(self, request: Request) -> Response:
+        """Return the answer, whatever its status. Raises NoAnswer, TimedOut, NotAllowed."""
+        grant = self._grant
+        response = await self._hub.egress.send(request, grant, self._deadline)
+        if response.status != UNAUTHORIZED or not isinstance(grant.sign_in, TokenHolder):
+            return response
+        await self._renew(grant)
+        if self._grant is grant or not may_repeat(request):
+            return response
+        return await self._hub.egress.send(request, self._grant, self._deadline)
+
+    async def _renew(self, refused: Grant) -> None:
+        """Have another grant than the one that was refused, if there is one to be had."""
+        async with self._renewing:
+            if self._auth is None or self._grant is not refused or self._has_renewed:
+                return
+            self._has_renewed = True
+            renewed = await auths.renew_refused(self._hub, self._auth, self._service, self._deadline)
+            if renewed is not self._auth:
+                self._auth, self._grant = renewed, self._grant_for(renewed)
+
+    def _grant_for(self, auth: OpenedAuth | None) -> Grant:
+        """What the service says may be reached, not what this version of the connector would like."""
+        service = auth.service if auth else self._service
+        addresses = AddressPolicy(self._hub.settings.allowed_networks)
+        credentials = _credentials(service.sign_in, auth) if auth else {}
+        if auth is None or not service.user_data_schema:
+            hosts = _hosts_for_all(service.base_url, service.hosts)
+            return Grant(hosts, service.sign_in, credentials, addresses, self._organization_id)
+        return Grant.to_service(
+            service.base_url,
+            hosts=service.hosts,
+            user_data=auth.user_data,
+            sign_in=service.sign_in,
+            credentials=credentials,
+            addresses=addresses,
+            owner=self._organization_id,
+        )
+
+
+def _credentials(sign_in: SignIn, auth: OpenedAuth) -> JsonObject:
+    known = {**auth.environment.secret_properties, **auth.credentials}
+    return with_client(sign_in, known, auth.environment.client) if isinstance(sign_in, OAuth1) else known
+
+
+@lru_cache(maxsize=1000)
+def _hosts_for_all(base_url: str, hosts: tuple[str, ...]) -> tuple[HostRule, ...]:
+    """Reading host rules is a good part of a short call, and they are the same for every call without user data."""
+    grant = Grant.to_service(
+        base_url, hosts=hosts, user_data={}, sign_in=NoSignIn(), credentials={}, addresses=AddressPolicy()
+    )
+    return grant.hosts

@@ -1,0 +1,131 @@
+"""What a service and one of its environments come to together: where, how one signs in, and what is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from jackfield.auth import SignIn, sign_in_from_json, sign_in_to_json, user_data_templates
+from jackfield.connector import TEMPLATE_FIELDS, user_data_schema
+from jackfield.credentials import credential_schema
+from jackfield.egress.grant import Grant
+from jackfield.egress.policy import AddressPolicy, parse_url
+from jackfield.egress.templates import resolve_template
+from jackfield.errors import OperationError
+from jackfield.exchange import JsonObject
+from jackfield.oauth.clients import Client
+from jackfield_hub.auths.sealing import open_json
+from jackfield_hub.auths.vault import Vault
+from jackfield_hub.errors import InvalidInput
+from jackfield_hub.services.shapes import (
+    CustomProperty,
+    OpenedEnvironment,
+    PropertyScope,
+    Service,
+    ServiceEnvironment,
+)
+
+_ORIGIN_FIELD = re.compile(r"^\{([^{}]*)\}(?:/|$)")  # such a field is an origin, others are part of one
+SECRETS = "secrets"  # the field of an environment that is sealed
+
+
+def service_of(service: Service, environment: ServiceEnvironment) -> Service:
+    """Return the service as auths of this environment use it: with the environment's own hosts and sign-in."""
+    has_own = environment.base_url or environment.hosts or environment.sign_in_settings
+    if not has_own and environment.user_data_schema == service.user_data_schema:
+        return service
+    return replace(
+        service,
+        base_url=environment.base_url or service.base_url,
+        hosts=environment.hosts or (() if environment.base_url else service.hosts),
+        sign_in=_sign_in(service.sign_in, environment.sign_in_settings),
+        user_data_schema=environment.user_data_schema,
+    )
+
+
+def schemas(service: Service) -> tuple[JsonObject, JsonObject]:
+    """Return the JSON Schemas of an auth's user data and credentials; `service` is what `service_of` returned."""
+    own = [one for one in service.properties if one.scope is PropertyScope.USER]
+    given = {one.key for one in service.properties if one.scope is PropertyScope.APP}
+    asked = user_data_schema(service.base_url, service.hosts, service.sign_in)
+    typed = service.sign_in.credentials_schema()
+    return (
+        _with(asked, [one for one in own if not one.masked], given),
+        _with(typed, [one for one in own if one.masked], given),
+    )
+
+
+def environment_values(service: Service, environment: ServiceEnvironment) -> dict[str, Any]:
+    """Return the columns of an environment that follow from it and its service. Raises InvalidInput."""
+    merged = service_of(service, replace(environment, user_data_schema={}))
+    check_addresses(merged)
+    user_data, credentials = schemas(merged)
+    return {
+        "authentication_type": merged.sign_in.authentication_type,
+        "user_data_schema": user_data,
+        "credentials_schema": credentials,
+    }
+
+
+def open_environment(vault: Vault, environment: ServiceEnvironment) -> OpenedEnvironment:
+    """Return an environment with its secrets. Raises DoesNotOpen."""
+    secrets: JsonObject = {}
+    if environment.secrets is not None:
+        sealed = environment.secrets
+        secrets = open_json(vault, sealed.key, environment.environment_id, SECRETS, sealed.content)
+    client = Client(environment.client_id, secrets.get("clientSecret", "")) if environment.client_id else None
+    return OpenedEnvironment(client, environment.properties, secrets.get("properties", {}))
+
+
+def check_addresses(service: Service) -> None:
+    """Make sure that every auth will have somewhere to go. Raises InvalidInput, which says what is wrong."""
+    addresses = (service.base_url, *service.hosts)
+    asked = user_data_templates(service.sign_in)
+    fields = [name for template in (*addresses, *asked) for name in TEMPLATE_FIELDS.findall(template)]
+    sample = dict.fromkeys(fields, "sample")
+    sample |= {name: "https://sample.example" for text in (*addresses, *asked) for name in _ORIGIN_FIELD.findall(text)}
+    try:
+        Grant.to_service(
+            service.base_url,
+            hosts=service.hosts,
+            user_data=sample,
+            sign_in=service.sign_in,
+            credentials={},
+            addresses=AddressPolicy(),
+        )
+        for template in asked:
+            parse_url(resolve_template(template, sample))
+    except OperationError as error:
+        raise InvalidInput(f"An address of the service cannot be used. {error.message}") from None
+
+
+def needed_hosts(base_url: str, hosts: Sequence[str]) -> frozenset[str]:
+    """Return the hosts that are spoken to, as they are declared: `{"api.acme.com", "{server}"}`."""
+    first = base_url.partition("/")[0] if base_url.startswith("{") else urlsplit(base_url).netloc
+    return frozenset(host.lower() for host in (first, *hosts) if host)
+
+
+def _sign_in(way: SignIn, settings: JsonObject) -> SignIn:
+    if not settings:
+        return way
+    try:
+        return sign_in_from_json({**sign_in_to_json(way), **settings, "kind": way.kind})
+    except ValueError as mistake:
+        raise InvalidInput(f"Invalid value for: body (the sign-in: {mistake})") from None
+
+
+def _with(schema: JsonObject, properties: Sequence[CustomProperty], given: set[str]) -> JsonObject:
+    """Return the schema with these properties, and without those that somebody else gives."""
+    known: JsonObject = schema.get("properties", {})
+    asked = {name: shape for name, shape in known.items() if name not in given}
+    required = [name for name in schema.get("required", []) if name not in given]
+    for one in properties:
+        secret = [one.key] if one.masked else []
+        asked[one.key] = credential_schema(*secret, **{one.key: one.title})["properties"][one.key]
+        required += [one.key] if one.required and one.key not in required else []
+    if not asked:
+        return {}
+    return {**schema, "type": "object", "properties": asked, "required": required}
