@@ -18,12 +18,14 @@ from jackfield_hub.auths import routes as auths
 from jackfield_hub.calls import routes as calls
 from jackfield_hub.calls.call_path import CallPath
 from jackfield_hub.calls.openapi import describe_call_path
+from jackfield_hub.catalog import permission_routes as permissions
 from jackfield_hub.catalog import routes as catalog
 from jackfield_hub.deployments import build
 from jackfield_hub.deployments import routes as deployments
 from jackfield_hub.deployments.service import largest_body
 from jackfield_hub.errors import Broken, InvalidInput, NotFound, Refused, TooLarge, WrongMethod
 from jackfield_hub.front_door import App, FrontDoor, Message, Receive, Scope, Send
+from jackfield_hub.graphql import routes as graphql
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import member_routes as members
 from jackfield_hub.identity import routes as identity
@@ -36,10 +38,12 @@ ROUTERS = (
     services.router,
     auths.router,
     deployments.router,
+    permissions.router,
     calls.router,
     identity.router,
     members.router,
     workspaces.router,
+    graphql.router,
     health.router,
     docs_page.router,
 )

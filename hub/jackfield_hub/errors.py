@@ -114,7 +114,7 @@ class RateLimited(Refused):
     """Too many requests in too little time."""
 
     status = 429
-    code = "rate_limited"
+    code = None  # the public API has only a message here
 
 
 class HeadTooLarge(Refused):

@@ -100,7 +100,7 @@ async def test_check_04_a_second_request_is_about_the_deployment_that_is_running
 
 
 async def test_check_05_every_form_tells_the_same_by_id_and_as_latest(alice: Person):
-    deployment = await deploy_and_wait(alice, connector_zip())
+    deployment = await deploy_and_wait(alice.program, connector_zip())
 
     answers = [await alice.program.get(f"{form}/{name}") for form in FORMS for name in (deployment["id"], "latest")]
 

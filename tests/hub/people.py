@@ -11,8 +11,11 @@ import aiohttp
 import orjson
 
 from jackfield_hub.hub import Hub
+from jackfield_hub.identity import roles
 from jackfield_hub.identity import service as identity
 from jackfield_hub.identity.service import NewOrganization, NewOwner
+from jackfield_hub.identity.shapes import Caller, CallerKind, Role
+from jackfield_hub.identity.tokens import make_token
 from jackfield_hub.server import open_socket, serving, url_of
 
 
@@ -48,6 +51,9 @@ class Person:
 
     async def post(self, path: str, body: Any) -> Answer:
         return await self.send("POST", path, orjson.dumps(body))
+
+    async def put(self, path: str, body: Any) -> Answer:
+        return await self.send("PUT", path, orjson.dumps(body))
 
     async def delete(self, path: str) -> Answer:
         return await self.send("DELETE", path)
@@ -89,9 +95,14 @@ def person_of(organization: NewOrganization, session: aiohttp.ClientSession) -> 
     return Person(session, organization.id, organization.master_token.text, organization.api_token.text)
 
 
+async def caller_of(hub: Hub, person: Person) -> Caller:
+    """Return this person as the hub's services know them."""
+    return await identity.identify(hub, f"Bearer {person.token}")
+
+
 async def end_user(hub: Hub, founder: Person, name: str) -> Person:
     """Return an end user of the founder's organization, with a user token."""
-    caller = await identity.identify(hub, f"Bearer {founder.token}")
+    caller = await caller_of(hub, founder)
     user_id = await identity.create_end_user(hub, caller, name, external_id=name)
     token = await identity.create_user_token(hub, caller, user_id)
     return replace(founder, token=token.text, api_token="")
@@ -101,3 +112,21 @@ async def program(hub: Hub, founder: Person, name: str) -> Person:
     """Return another program of the founder's organization, with an API token of its own."""
     token = await identity.create_api_token(hub, founder.organization_id, name)
     return replace(founder, token=token.text, api_token="")
+
+
+async def member(hub: Hub, founder: Person, name: str, role: Role = Role.CONTRIBUTOR) -> Person:
+    """Return a member of the founder's organization, `<name>@example.com`, with a token of their own."""
+    body = {"name": name, "email": f"{name}@example.com", "organizationRoleId": role_id(role)}
+    user = (await founder.post("/core/v1/users", body)).json
+    token = make_token(CallerKind.API)
+    async with hub.database.transaction() as tx:
+        await identity.store_token(
+            tx, token, organization_id=founder.organization_id, user_id=user["id"], name=name, now=hub.clock()
+        )
+    return replace(founder, token=token.text, api_token="")
+
+
+def role_id(role: Role, scope: str = "organization") -> str:
+    """Return the id of a role in the organization, or in a workspace."""
+    known = roles.ORGANIZATION_ROLES if scope == "organization" else roles.WORKSPACE_ROLES
+    return next(one for one, known_role in known.items() if known_role is role)

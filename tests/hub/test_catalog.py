@@ -10,7 +10,7 @@ import pytest
 from jackfield_hub.catalog import service as catalog
 from jackfield_hub.errors import NotFound
 from jackfield_hub.hub import Hub
-from tests.hub.people import Person
+from tests.hub.people import Person, caller_of
 from tests.hub.shop import put_in_place
 
 LIST = "/core/v1/connectors"
@@ -113,7 +113,7 @@ async def test_a_deployment_is_seen_by_the_very_next_request(hub: Hub, alice: Pe
         await put_in_place(hub, alice.organization_id, "https://shop.example/api", title=f"Shop {number}")
 
         assert (await alice.get(LIST)).json["elements"][0]["title"] == f"Shop {number}"
-        connector = await catalog.find_version(hub, alice.organization_id, "shop", "1.0")
+        connector = await catalog.find_version(hub, await caller_of(hub, alice), "shop", "1.0")
         assert connector.manifest.metadata.title == f"Shop {number}"
 
 
@@ -123,16 +123,17 @@ async def test_a_look_that_began_before_a_deployment_is_not_remembered_after_it(
     key = (alice.organization_id, "shop", "1.0")
     catalog.forget(hub, alice.organization_id)
     epoch = hub.known_connectors.epoch(alice.organization_id)
-    old = await catalog.find_version(hub, *key)
+    old = await catalog.find_version(hub, await caller_of(hub, alice), "shop", "1.0")
     await put_in_place(hub, alice.organization_id, "https://shop.example/api", title="New shop")
 
     hub.known_connectors.remember(key, old, epoch)
 
-    assert (await catalog.find_version(hub, *key)).manifest.metadata.title == "New shop"
+    found = await catalog.find_version(hub, await caller_of(hub, alice), "shop", "1.0")
+    assert found.manifest.metadata.title == "New shop"
 
 
 async def test_a_publication_that_is_rolled_back_changes_nothing(hub: Hub, alice: Person, shop: None) -> None:
-    before = await catalog.find_version(hub, alice.organization_id, "shop", "1.0")
+    before = await catalog.find_version(hub, await caller_of(hub, alice), "shop", "1.0")
 
     class Interrupted(Exception):
         pass
@@ -147,12 +148,12 @@ async def test_a_publication_that_is_rolled_back_changes_nothing(hub: Hub, alice
         await publish_in_vain()
 
     catalog.forget(hub, alice.organization_id)
-    after = await catalog.find_version(hub, alice.organization_id, "shop", "1.0")
+    after = await catalog.find_version(hub, await caller_of(hub, alice), "shop", "1.0")
     assert after.bundle_digest == before.bundle_digest
 
 
 async def test_private_operations_cannot_be_found_by_callers(hub: Hub, alice: Person, shop: None) -> None:
-    connector = await catalog.find_version(hub, alice.organization_id, "shop", "1.0")
+    connector = await catalog.find_version(hub, await caller_of(hub, alice), "shop", "1.0")
 
     assert catalog.find_operation(connector, "list_products_ddl").name == "list_products_ddl"
     with pytest.raises(NotFound, match="The connector operation #token_request was not found"):

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from jackfield_hub import json_body
+from jackfield_hub.catalog import service as catalog
 from jackfield_hub.database import Transaction
 from jackfield_hub.deployments import store
 from jackfield_hub.deployments.archive import Archive, Limits, open_archive
@@ -18,7 +19,8 @@ from jackfield_hub.deployments.shapes import LATEST, BuildError, Deployment, Dep
 from jackfield_hub.deployments.sources import Sources
 from jackfield_hub.errors import Forbidden, NotFound, TooLarge
 from jackfield_hub.hub import Hub
-from jackfield_hub.identity.shapes import Caller, CallerKind
+from jackfield_hub.identity import namespaces
+from jackfield_hub.identity.shapes import Caller, Right
 from jackfield_hub.settings import Settings
 
 BUILD_JOB = "build"
@@ -43,31 +45,36 @@ async def submit(hub: Hub, caller: Caller, name: str, version: str, body: bytes)
     While the same connector version is being deployed, the answer is about that deployment, and this source is not
     used. Raises Forbidden, InvalidInput, TooLarge, a BadArchive or PathDiffers.
     """
-    _check_may_deploy(caller)
+    caller.require(Right.DEPLOY)
     archive = await _in_check_thread(_open, hub.settings, body)
     if (archive.metadata.name, archive.metadata.version) != (name, version):
         raise PathDiffers(
             f"connector.json says {archive.metadata.name} version {archive.metadata.version}, but the address says "
             f"{name:.100} version {version:.20}. Make them the same."
         )
+    await namespaces.check_name(hub, caller.organization_id, name)
     async with hub.database.reading() as tx:
+        await catalog.check_may_deploy(tx, caller, name, version)
         running = await store.find_active(tx, caller.organization_id, name, version)
     if running is not None:
-        return _element(running, is_repeat=True)
+        return _repeat(caller, running)
     digest = await _in_check_thread(sources(hub).store, archive)
     async with hub.database.transaction() as tx:
         return await _accept(hub, tx, caller, archive, digest)
 
 
 async def read(hub: Hub, caller: Caller, name: str, version: str, deployment_id: str) -> DeploymentElement:
-    """Return a deployment of the caller's organization; `latest` is an id too. Raises Forbidden, NotFound."""
-    _check_may_deploy(caller)
+    """Return a deployment the caller submitted, or any when they speak for their organization; `latest` is an id too.
+
+    Raises Forbidden, NotFound.
+    """
+    caller.require(Right.DEPLOY)
     async with hub.database.reading() as tx:
         if deployment_id == LATEST:
             found = await store.find_latest(tx, caller.organization_id, name, version)
         else:
             found = await store.find(tx, caller.organization_id, name, version, deployment_id)
-    if found is None:
+    if found is None or not _is_visible(caller, found):
         raise NotFound(f"The deployment {deployment_id:.40} of {name:.100} version {version:.20} was not found")
     return _element(found)
 
@@ -84,9 +91,15 @@ async def forget_orphans(hub: Hub) -> int:
     return forgotten + await asyncio.to_thread(hub.bundles.forget_orphans, kept_bundles, ORPHAN_SECONDS)
 
 
-def _check_may_deploy(caller: Caller) -> None:
-    if caller.kind is CallerKind.END_USER:
-        raise Forbidden("Deploying needs an API token; this is an end user's token")
+def _is_visible(caller: Caller, deployment: Deployment) -> bool:
+    return deployment.user_id == caller.user_id or caller.may(Right.SPEAK_FOR_ALL)
+
+
+def _repeat(caller: Caller, running: Deployment) -> DeploymentElement:
+    """Answer about the deployment that is under way already. Raises Forbidden when it is somebody else's."""
+    if not _is_visible(caller, running):
+        raise Forbidden(f"Somebody else is deploying {running.connector_name}. Choose another name.")
+    return _element(running, is_repeat=True)
 
 
 async def _accept(hub: Hub, tx: Transaction, caller: Caller, archive: Archive, digest: str) -> DeploymentElement:
@@ -106,7 +119,7 @@ async def _accept(hub: Hub, tx: Transaction, caller: Caller, archive: Archive, d
     ):
         running = await store.find_active(tx, caller.organization_id, name, version)
         if running is not None:
-            return _element(running, is_repeat=True)
+            return _repeat(caller, running)
         # It was in our way, and finished before we could look: try again.
     await hub.jobs.enqueue(tx, BUILD_JOB, {"deploymentId": deployment_id}, dedupe=deployment_id)
     accepted = await store.find_by_id(tx, deployment_id)

@@ -124,11 +124,13 @@ async def remove_member(hub: Hub, caller: Caller, workspace_id: str, user_id: st
 
 
 async def find_emails(tx: Transaction, caller: Caller, workspace_ids: list[str]) -> dict[str, list[str]]:
-    """Return `{workspace id: e-mails of those in it}`, also for empty ones. Raises NotFound for one not to be seen."""
+    """Return `{workspace id: e-mails of those in it}` of the workspaces the caller may see."""
+    emails: dict[str, list[str]] = {}
+    seen_by = _seen_by(caller)
     for workspace_id in workspace_ids:
-        await _find(tx, caller, workspace_id)
-    emails: dict[str, list[str]] = {workspace_id: [] for workspace_id in workspace_ids}
-    for row in await store.list_member_emails(tx, caller.organization_id, workspace_ids):
+        if await store.find_workspace(tx, caller.organization_id, seen_by, workspace_id):
+            emails[workspace_id] = []
+    for row in await store.list_member_emails(tx, caller.organization_id, list(emails)):
         emails[row["workspace_id"]].append(row["email"])
     return emails
 
