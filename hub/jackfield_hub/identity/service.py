@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from jackfield_hub.identity.workspaces import store as workspaces
 from jackfield_hub.identity.workspaces.shapes import WorkspaceType
 
 USER_TOKEN_SECONDS = 2 * 24 * 3600.0
+_LINE = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,8 @@ async def create_api_token(
 async def create_end_user(hub: Hub, caller: Caller, name: str, external_id: str, *, is_test: bool = False) -> str:
     """Make an end user and return its id. Raises Forbidden without the master token, Conflict for a known id."""
     caller.require(Right.MANAGE_END_USERS)
-    if not name or not external_id:
-        raise InvalidInput("an end user needs a name and an external id")
+    if not (_LINE.fullmatch(name) and _LINE.fullmatch(external_id)):
+        raise InvalidInput("An end user needs a name and an external id, of at most 200 characters in one line each")
     user_id = _new_id()
     async with hub.database.transaction() as tx:
         is_new = await store.insert_user(

@@ -1,0 +1,1 @@
+"""End users: a customer's own users, and what lets them act here for a while."""
