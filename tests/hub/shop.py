@@ -164,6 +164,7 @@ async def put_in_place(
     version: str = "1.0",
     sign_in: str = "NoSignIn()",
     title: str = "Shop",
+    code: str = OPERATIONS,
 ) -> Manifest:
     """Build a connector to the shop and publish it, as the last step of a deployment does."""
     metadata = Metadata.from_json(
@@ -185,7 +186,7 @@ async def put_in_place(
     (operations.parent / "__init__.py").write_text('"""A shop."""\n')
     (operations.parent / "connector.py").write_text(CONNECTOR.format(base_url=base_url, sign_in=sign_in))
     (operations / "__init__.py").write_text('"""One file for all, to be short."""\n')
-    (operations / "everything.py").write_text(OPERATIONS.format(package=package))
+    (operations / "everything.py").write_text(code.format(package=package))
     described = await hub.workers.describe(Bundle(folder, package, digest), metadata, time.monotonic() + 30)
     manifest = Manifest.from_json(described)
     async with hub.database.transaction() as tx:

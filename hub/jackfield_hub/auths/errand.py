@@ -39,7 +39,7 @@ async def carry_out(tools: Tools, claim: Claim, run_operation: RunOperation | No
         auth = await _open(tools, claim)
         if auth is None:
             return  # it was removed, or changed by hand: nothing is left to renew
-        credentials = await get_tokens(tools, auth, run_operation)
+        credentials = await get_tokens(tools, auth, run_operation, is_doubted=claim.refused_at is not None)
     except OperationError as problem:
         await _write_down(tools, claim, problem)
     except CannotBeOpened as refusal:

@@ -42,13 +42,15 @@ class Tools(Protocol):
     clock: Callable[[], float]
 
 
-async def get_tokens(tools: Tools, auth: OpenedAuth, run_operation: RunOperation | None) -> JsonObject:
+async def get_tokens(
+    tools: Tools, auth: OpenedAuth, run_operation: RunOperation | None, *, is_doubted: bool = False
+) -> JsonObject:
     """Return the auth's credentials with a new access token in them.
 
-    What may be a passing trouble is tried again; so is a refusal, once. Raises OperationError: TokenRefused and its
-    subclasses, NoAnswer.
+    What may be a passing trouble is tried again; so is a refusal, once, unless `is_doubted`: it was refused before.
+    Raises OperationError: TokenRefused and its subclasses, NoAnswer.
     """
-    deadline, attempt, credentials, is_refused = time.monotonic() + PROVIDER_SECONDS, 0, auth.credentials, False
+    deadline, attempt, credentials, is_refused = time.monotonic() + PROVIDER_SECONDS, 0, auth.credentials, is_doubted
     while True:
         attempt += 1
         try:
