@@ -14,7 +14,7 @@ from rich_click import RichCommand
 from uvicorn import Server
 
 from jackfield.cli.mistakes import CommandFailed
-from jackfield_hub.auths.vault import KeyFileBroken
+from jackfield_hub.auths.master_key import MasterKeyMistake
 from jackfield_hub.data_folder import DataFolderMistake
 from jackfield_hub.database import DatabaseAway
 from jackfield_hub.first_start import make_first_organization
@@ -44,7 +44,7 @@ def serve(port: int | None, host: str | None, data: Path | None, database: str |
     try:
         settings = read_settings(port=port, host=host, data_dir=data, database=database)
         uvloop.run(_serve(settings))
-    except (SettingMistake, DataFolderMistake, KeyFileBroken, CannotListen, TooManyToTrust) as mistake:
+    except (SettingMistake, DataFolderMistake, MasterKeyMistake, CannotListen, TooManyToTrust) as mistake:
         raise CommandFailed(str(mistake)) from None
     except DatabaseAway:
         raise CommandFailed("the database does not answer", "look at its address: --database") from None
