@@ -93,12 +93,14 @@ class Field:
     """What a form shows for one input, and what it accepts. Used as `Annotated[str, Field(title="Order")]`.
 
     `format` is one of datetime, code, text, password, file, hidden. `labels` names the values of an enum:
-    `labels={"asc": "Oldest first"}`. `is_advanced` folds the field away.
+    `labels={"asc": "Oldest first"}`. `is_advanced` folds the field away. `default` is what a form starts with in a
+    field that callers have to give; a field they may leave out has its default after the `=`.
     """
 
     title: str | None = None
     description: str | None = None
     format: str | None = None
+    default: Json = None
     is_advanced: bool = False
     labels: dict[str, str] = field(default_factory=dict[str, str])
     minimum: float | None = None
@@ -112,7 +114,7 @@ class Field:
         shaped = dict(handler(schema))
         shaped.update({key: value for key, value in self._keywords().items() if value is not None})
         if self.labels:
-            _relabel(shaped, self.labels)
+            shaped["enumLabels"] = _labels(handler.resolve_ref_schema(shaped), self.labels)
         return shaped
 
     def _keywords(self) -> JsonObject:
@@ -120,6 +122,7 @@ class Field:
             "title": self.title,
             "description": self.description,
             "format": self.format,
+            "default": self.default,
             ADVANCED: self.is_advanced or None,
             "minimum": self.minimum,
             "maximum": self.maximum,
@@ -342,12 +345,12 @@ def _labelled(schema: JsonSchemaValue) -> JsonSchemaValue:
     return {**schema, "enumLabels": [sentence(str(value)) for value in values]}
 
 
-def _relabel(schema: JsonObject, labels: dict[str, str]) -> None:
+def _labels(schema: JsonObject, labels: dict[str, str]) -> list[str]:
     values: list[Json] = schema.get("enum", [])
     unknown = sorted(set(labels) - {str(value) for value in values})
     if unknown:
         raise ShapeMistake(f"labels are given for {', '.join(unknown)}, which the field does not allow")
-    schema["enumLabels"] = [labels.get(str(value), sentence(str(value))) for value in values]
+    return [labels.get(str(value), sentence(str(value))) for value in values]
 
 
 def _name(shape: Any) -> str:

@@ -91,6 +91,31 @@ def test_enums_carry_a_label_for_each_value():
     assert properties(Parcel)["how"]["enumLabels"] == ["By air", "Sea"]
 
 
+def test_each_field_may_label_the_values_of_an_enum_class_in_its_own_words():
+    @dataclass
+    class Choosing:
+        first: Annotated[Speed, Field(labels={"second": "Slow"})]
+        then: Annotated[Speed | None, Field(labels={"first-class": "Fast"})] = None
+        else_: Speed = Speed.SECOND
+
+    labels = {name: inner["enumLabels"] for name, inner in properties(Choosing).items()}
+
+    assert labels == {
+        "first": ["First class", "Slow"],
+        "then": ["Fast", "Second"],
+        "else_": ["First class", "Second"],
+    }
+
+
+def test_a_field_that_callers_have_to_give_may_still_start_with_a_value():
+    @dataclass
+    class Page:
+        size: Annotated[int, Field(default=20)]
+
+    assert input_schema(Page)["required"] == ["size"]
+    assert properties(Page)["size"] == {"type": "integer", "title": "Size", "default": 20}
+
+
 def test_alternatives_have_titles_that_people_can_choose_from():
     owner = properties(Parcel)["owner"]
 
