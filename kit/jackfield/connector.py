@@ -15,7 +15,7 @@ from jackfield.auth import NoSignIn, SignIn, TokenRequest, user_data_templates
 from jackfield.exchange import JsonObject
 from jackfield.http import Http
 from jackfield.manifest import Manifest, Metadata, OperationKind, OperationManifest
-from jackfield.shapes import DRAFT_7, OPERATION_NAME, Choice, input_schema, output_schema, sentence
+from jackfield.shapes import DRAFT_7, OPERATION_NAME, Choice, ShapeMistake, input_schema, output_schema, sentence
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -74,6 +74,12 @@ class Operation:
 
     def manifest(self) -> OperationManifest:
         """Return the operation as data. Raises ShapeMistake when a type hint has no schema."""
+        try:
+            return self._manifest()
+        except ShapeMistake as mistake:
+            raise ShapeMistake(f"{self.name}: {mistake}") from None
+
+    def _manifest(self) -> OperationManifest:
         shown = CHOICES_SCHEMA if self.kind is OperationKind.DDL else output_schema(self.output_shape)
         return OperationManifest(
             name=self.name,

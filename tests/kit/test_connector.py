@@ -8,6 +8,7 @@ import pytest
 from jackfield import Basic, Choice, Connector, Http, UserData, choices_from
 from jackfield.connector import ConnectorMistake, operation_name
 from jackfield.manifest import Manifest, Metadata, OperationKind
+from jackfield.shapes import ShapeMistake
 
 SHOP = Metadata.from_json({"name": "shop", "version": "1.0", "service": {"name": "shop", "version": "1"}})
 
@@ -152,6 +153,16 @@ def test_two_operations_cannot_share_a_name():
 
         @shop.operation(name="get")
         def two() -> None: ...
+
+
+def test_a_shape_that_has_no_schema_is_refused_by_the_name_of_its_operation():
+    shop = Connector()
+
+    @shop.operation
+    def list_orders() -> list[str]: ...
+
+    with pytest.raises(ShapeMistake, match=r"^list_orders: an output must be an object"):
+        shop.manifest(SHOP)
 
 
 def test_choices_must_return_choices():
