@@ -58,12 +58,14 @@ def run(
     `given` is the operation's input dataclass, or a dictionary as a caller of the API would send it.
     Raises the OperationError the operation ended with. A request the service has no answer for fails the test.
     """
+    __tracebackhide__ = True
     connector, data = connector_of(operation), user_data or {}
     transport = Guarded(service, _fake_grant(connector, data))
     return Recorded(connector, transport, FAKE_BASE_URL, data).run(operation, given)
 
 
 def _output_or_error(outcome: Outcome) -> Any:
+    __tracebackhide__ = True
     if not outcome.is_success:
         raise error_of(outcome)
     if outcome.broken_promises:
@@ -271,6 +273,7 @@ class Recorded:
         `given` is the operation's input dataclass, or a dictionary as a caller of the API would send it.
         Raises the OperationError the operation ended with. A request that was not recorded fails the test.
         """
+        __tracebackhide__ = True  # pytest ends at the author's line
         call = Call(operation_name(operation), input_of(given), self._base_url, self._user_data)
         outcome = run_once(self._connector, call, self._transport)
         # pytest shows this when a test fails, and with -s.

@@ -322,6 +322,28 @@ def test_what_was_recorded_once_is_replayed_offline(project: Path, live: Live):
     assert "[redacted]" in recording_of(project).read_text()
 
 
+def test_every_test_of_a_connector_with_the_raw_operation_finds_it_once(project: Path):
+    metadata = json.loads((project / "connector.json").read_text())
+    (project / "connector.json").write_text(json.dumps({**metadata, "rawHttp": {"enabled": True}}))
+    tests = project / "tests" / "test_get_product.py"
+    tests.write_text(tests.read_text().replace('["get_product"]', '["get_product", "raw_http_request"]'))
+
+    code, said = run_tests(project, "--record")
+
+    assert code == 0, said
+
+
+def test_a_failure_is_shown_at_the_line_of_the_test_not_in_our_code(project: Path):
+    tests = project / "tests" / "test_get_product.py"
+    tests.write_text(tests.read_text().replace("    with pytest.raises(NotFound):\n    ", ""))
+
+    code, said = run_tests(project, "--record")
+
+    assert code == 1
+    assert "recorded.run(get_product, ProductRef(product_id=2))" in said
+    assert "testing.py" not in said
+
+
 def test_an_unrecorded_request_fails_the_test_and_an_unrecorded_test_says_so(project: Path, live: Live):
     run_tests(project, "--record")
     recording_of(project, "test_a_missing_product_is_not_found").unlink()
