@@ -51,7 +51,13 @@ def settings(tmp_path: Path, ground: Ground) -> Settings:
     """The settings of the test's hub. Override this fixture to change them, on top of the same folder."""
     data_dir = tmp_path / "data"
     shutil.copytree(ground.folder, data_dir)
-    return Settings(data_dir=data_dir, allowed_networks=(ip_network("127.0.0.0/8"),), drain_seconds=1)
+    return Settings(
+        data_dir=data_dir,
+        allowed_networks=(ip_network("127.0.0.0/8"),),
+        drain_seconds=1,
+        requests_per_second=0,
+        organization_requests_per_second=0,
+    )
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ def new_request_id() -> str:
 class FrontDoor:
     """The outermost ASGI application. In `scope["state"]` it leaves `request_id`; what is inside may leave
 
-    `route` (the address as a template, such as `/v1/me`) and `organization_id` there, for the log.
+    `route` (the address as a template, such as `/v1/me`) and `organization_id` there, for the log, and
+    `answer_headers` for the answer.
     """
 
     def __init__(self, inside: App) -> None:
@@ -72,7 +73,9 @@ class _Visit:
     async def _answer(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), (REQUEST_ID_HEADER, self._id.encode())]}
+            more = {**self._state.get("answer_headers", {}), "x-request-id": self._id}
+            added = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+            message = {**message, "headers": [*message.get("headers", ()), *added]}
         await self._send(message)
 
     async def _apologise(self, refusal: Refused) -> None:

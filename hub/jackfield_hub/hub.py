@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from jackfield.egress.engine import Engine
+from jackfield_hub.auths.couriers import Couriers
 from jackfield_hub.auths.flights import Flights
 from jackfield_hub.auths.sealing import open_vault
 from jackfield_hub.auths.shapes import SealedAuth
@@ -21,6 +22,7 @@ from jackfield_hub.deployments.bundles import Bundles
 from jackfield_hub.identity.known_tokens import KnownTokens
 from jackfield_hub.jobs.service import Jobs
 from jackfield_hub.known import Known
+from jackfield_hub.limits import RequestLimits
 from jackfield_hub.sandbox.confinement import Confinement, NotConfined, confine
 from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.limits import Limits
@@ -44,6 +46,8 @@ class Hub:
     egress: Engine
     workers: Pool
     confinement: Confinement
+    limits: RequestLimits
+    couriers: Couriers
     known_tokens: KnownTokens = field(default_factory=KnownTokens)
     known_connectors: Known[ConnectorVersion] = field(default_factory=lambda: Known(2_000))
     known_lists: Known[Listing] = field(default_factory=lambda: Known(2_000))
@@ -76,6 +80,8 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
         jobs.start()
         renewals = Flights[SealedAuth]()
         closing.push_async_callback(renewals.end, settings.drain_seconds)
+        couriers = Couriers(settings)
+        closing.push_async_callback(couriers.end, settings.drain_seconds)
         yield Hub(
             settings=settings,
             database=database,
@@ -87,6 +93,8 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
             egress=egress,
             workers=workers,
             confinement=confinement,
+            limits=RequestLimits(settings),
+            couriers=couriers,
             renewals=renewals,
         )
 

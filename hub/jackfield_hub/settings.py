@@ -5,15 +5,22 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from jackfield.egress.policy import HostRule
+from jackfield.errors import NotAllowed
+
 PREFIX = "JACKFIELD_"
 MEBIBYTE = 1024 * 1024
+
+_ORIGIN = re.compile(r"(https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)/?")
 
 Network = IPv4Network | IPv6Network
 
@@ -75,6 +82,17 @@ class Settings(BaseSettings):
     max_result_bytes: int = setting(8 * MEBIBYTE, "The largest output of a call, in bytes.", gt=0)
     max_calls_at_once: int = setting(1000, "How many calls may run at the same time; more are answered 503.", gt=0)
 
+    requests_per_second: float = setting(
+        30.0, "How many requests a token may send a second, calls aside; 0 for no limit.", ge=0
+    )
+    request_burst: int = setting(50, "How many requests a token may send at once.", gt=0)
+    organization_requests_per_second: float = setting(
+        300.0, "How many requests all tokens of an organization may send a second, calls aside; 0 for no limit.", ge=0
+    )
+    organization_request_burst: int = setting(
+        500, "How many requests all tokens of an organization may send at once.", gt=0
+    )
+
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = setting(
         (), "Private networks connectors may reach, as CIDRs joined by commas, for example 10.1.0.0/16,127.0.0.1/32."
     )
@@ -83,7 +101,22 @@ class Settings(BaseSettings):
         "Start although connectors are not confined on this host: for one organization that trusts all its connectors, "
         "on a loopback address only.",
     )
-    package_index: str = setting("", "The URL of the Python package index for builds; empty for uv's own default.")
+    public_url: str = setting(
+        "",
+        "Where browsers find this hub, for example https://hub.example.com; empty for the address they say they use. "
+        "Behind a proxy that speaks TLS it must be set.",
+    )
+    dialog_origins: Annotated[tuple[str, ...], NoDecode] = setting(
+        (),
+        "Sites that may show the sign-in dialog in a frame and are told how it ends, joined by commas, for example "
+        "https://app.example.com; empty for any.",
+    )
+    package_index: str = setting(
+        "https://pypi.org/simple", "The URL of the Python package index for builds; a password in it stays in the hub."
+    )
+    package_hosts: Annotated[tuple[str, ...], NoDecode] = setting(
+        (), "Other hosts where that index keeps its files, joined by commas; PyPI's is known."
+    )
 
     @field_validator("allowed_networks", mode="before")
     @classmethod
@@ -91,6 +124,40 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+
+    @field_validator("public_url")
+    @classmethod
+    def _one_origin(cls, value: str) -> str:
+        return _origin(value) if value else value
+
+    @field_validator("dialog_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(_origin(part.strip()) for part in parts if part.strip())
+
+    @field_validator("package_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("package_hosts")
+    @classmethod
+    def _known_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            try:
+                HostRule.parse(host)
+            except NotAllowed as refusal:
+                raise ValueError(refusal.message) from None
+        return value
+
+    @field_validator("package_index")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be an address such as https://pypi.org/simple")
+        return value
 
     @field_validator("data_dir")
     @classmethod
@@ -126,6 +193,14 @@ def read_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as mistake:
         raise SettingMistake("; ".join(_say(error["loc"], error["msg"]) for error in mistake.errors())) from None
+
+
+def _origin(text: str) -> str:
+    """Return scheme, host and port of an address that says nothing else. It becomes part of headers."""
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} must be an origin such as https://hub.example.com, without a path")
+    return match[1].lower()
 
 
 def _is_loopback(host: str) -> bool:

@@ -25,11 +25,12 @@ CurrentHub = Annotated[Hub, Depends(_current_hub)]
 async def _current_caller(request: Request, hub: CurrentHub) -> Caller:
     caller = await identity.identify(hub, request.headers.get("authorization"))
     request.state.organization_id = caller.organization_id
+    request.state.answer_headers = hub.limits.take(caller)
     return caller
 
 
 CurrentCaller = Annotated[Caller, Depends(_current_caller)]
-"""Who sent the request. Without a good token the route is not entered: 401."""
+"""Who sent the request. Without a good token the route is not entered: 401; nor after too many requests: 429."""
 
 
 def body_of(model: type[Model]) -> Callable[..., Awaitable[Model]]:
