@@ -9,6 +9,7 @@ HubProblem
 from __future__ import annotations
 
 import base64
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from importlib.metadata import version
 from typing import Any
@@ -106,6 +107,51 @@ class HubClient:
         """Return how a deployment is doing. The id may be `latest`."""
         return self._send("GET", f"{_deployments(name, version)}/{quote(deployment_id, safe='')}")
 
+    def share_with_emails(self, name: str, version: str, emails: list[str]) -> JsonObject:
+        """Let these colleagues see a connector. Returns `{"message": "2 permissions added"}`."""
+        return self._send("POST", f"{_permissions(name, version)}/share-with-emails", {"emails": emails})
+
+    def share_with_workspaces(self, name: str, version: str, workspace_ids: list[str]) -> JsonObject:
+        """Let everybody in these workspaces see a connector.
+
+        Returns `{"success": {"message": …}, "warnings": {"emptyWorkspaces": […]}}`.
+        """
+        body = {"workspaceIds": workspace_ids}
+        return self._send("POST", f"{_permissions(name, version)}/share-with-workspaces", body)
+
+    def permissions(self, name: str, version: str) -> list[str]:
+        """Return the e-mails a connector is shared with."""
+        return self._send("GET", _permissions(name, version)).get("emails", [])
+
+    def stop_sharing(self, name: str, version: str, email: str) -> None:
+        path = f"/v1/connectors/{quote(name, safe='')}/versions/{quote(version, safe='')}/permissions"
+        self._send("DELETE", f"{path}/{quote(email, safe='')}")
+
+    def namespace(self, organization_id: str) -> str:
+        """Return how the names of the organization's connectors begin."""
+        return self._send("GET", _namespace(organization_id))["namespace"]
+
+    def create_namespace(self, organization_id: str, name: str) -> str:
+        return self._send("POST", _namespace(organization_id), {"namespace": name})["namespace"]
+
+    def list_roles(self) -> list[JsonObject]:
+        """Return the roles there are: `[{"id": "…", "name": "Admin"}, …]`."""
+        return self._send("GET", "/core/v1/roles").get("elements", [])
+
+    def create_program(self, wanted: JsonObject) -> JsonObject:
+        """Make an API user. `wanted` is `{"name": …, "organizationRoleId": …}`."""
+        return self._send("POST", "/v1/api-users", wanted)
+
+    def create_token(self, wanted: JsonObject) -> JsonObject:
+        """Make a token. `wanted` is `{"name": …, "userId": …, "expiresInDays": …}`; the answer holds its text."""
+        return self._send("POST", "/v1/tokens", wanted)
+
+    def list_tokens(self) -> list[JsonObject]:
+        return self._send("GET", "/v1/tokens").get("elements", [])
+
+    def revoke_token(self, token_id: str) -> None:
+        self._send("DELETE", f"/v1/tokens/{quote(token_id, safe='')}")
+
     def _send(
         self, method: str, path: str, body: JsonObject | None = None, timeout_seconds: float | None = None
     ) -> JsonObject:
@@ -133,7 +179,7 @@ class HubClient:
         return headers
 
     def _read(self, answer: HTTPResponse) -> JsonObject:
-        value = _object(answer.read())
+        value = {} if answer.status == HTTPStatus.NO_CONTENT else _object(answer.read())
         if value is None:
             raise NotAHub(f"what answers at {self.url} is not a hub: it did not send a JSON object")
         return value
@@ -153,6 +199,14 @@ def _connector(name: str, version: str) -> str:
 
 def _deployments(name: str, version: str) -> str:
     return f"/cdk/v1/deployments/connectors/{quote(name, safe='')}/versions/{quote(version, safe='')}"
+
+
+def _permissions(name: str, version: str) -> str:
+    return f"/cdk/v1/permissions/connectors/{quote(name, safe='')}/versions/{quote(version, safe='')}"
+
+
+def _namespace(organization_id: str) -> str:
+    return f"/v1/organizations/{quote(organization_id, safe='')}/namespace"
 
 
 def _object(content: bytes) -> JsonObject | None:

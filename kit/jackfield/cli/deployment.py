@@ -66,13 +66,14 @@ def get(
     ctx: click.Context, name: str | None, version: str | None, deployment_id: str, profile: str | None, *, as_json: bool
 ) -> None:
     """Show how a deployment is doing. Without NAME and VERSION: of the connector in this folder."""
-    name, version = _name_and_version(name, version)
+    name, version = name_and_version(name, version)
     with open_hub(profile) as hub, working("Checking the connector deployment status"):
         state = hub.deployment(name, version, deployment_id)
     _finish(ctx, state, is_final=False, as_json=as_json)
 
 
-def _name_and_version(name: str | None, version: str | None) -> tuple[str, str]:
+def name_and_version(name: str | None, version: str | None) -> tuple[str, str]:
+    """Return which connector is meant: the one that was named, else the one in this folder."""
     from jackfield.cli import workbench
 
     if name is not None:
