@@ -22,6 +22,8 @@ MEBIBYTE = 1024 * 1024
 
 _ORIGIN = re.compile(r"(https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)/?")
 
+_ORIGIN = re.compile(r"(https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)/?")
+
 Network = IPv4Network | IPv6Network
 
 
@@ -111,6 +113,16 @@ class Settings(BaseSettings):
         "Sites that may show the sign-in dialog in a frame and are told how it ends, joined by commas, for example "
         "https://app.example.com; empty for any.",
     )
+    public_url: str = setting(
+        "",
+        "Where browsers find this hub, for example https://hub.example.com; empty for the address they say they use. "
+        "Behind a proxy that speaks TLS it must be set.",
+    )
+    dialog_origins: Annotated[tuple[str, ...], NoDecode] = setting(
+        (),
+        "Sites that may show the sign-in dialog in a frame and are told how it ends, joined by commas, for example "
+        "https://app.example.com; empty for any.",
+    )
     package_index: str = setting(
         "https://pypi.org/simple", "The URL of the Python package index for builds; a password in it stays in the hub."
     )
@@ -159,6 +171,17 @@ class Settings(BaseSettings):
             raise ValueError("must be an address such as https://pypi.org/simple")
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _one_origin(cls, value: str) -> str:
+        return _origin(value) if value else value
+
+    @field_validator("dialog_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(_origin(part.strip()) for part in parts if part.strip())
+
     @field_validator("data_dir")
     @classmethod
     def _from_here(cls, value: Path) -> Path:
@@ -193,6 +216,14 @@ def read_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as mistake:
         raise SettingMistake("; ".join(_say(error["loc"], error["msg"]) for error in mistake.errors())) from None
+
+
+def _origin(text: str) -> str:
+    """Return scheme, host and port of an address that says nothing else. It becomes part of headers."""
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} must be an origin such as https://hub.example.com, without a path")
+    return match[1].lower()
 
 
 def _origin(text: str) -> str:
