@@ -23,6 +23,7 @@ from jackfield_hub.catalog import routes as catalog
 from jackfield_hub.deployments import build
 from jackfield_hub.deployments import routes as deployments
 from jackfield_hub.deployments.service import largest_body
+from jackfield_hub.dialog import routes as dialog
 from jackfield_hub.errors import Broken, InvalidInput, NotFound, Refused, TooLarge, WrongMethod
 from jackfield_hub.front_door import App, FrontDoor, Message, Receive, Scope, Send
 from jackfield_hub.graphql import routes as graphql
@@ -37,6 +38,7 @@ ROUTERS = (
     catalog.router,
     services.router,
     auths.router,
+    dialog.router,
     deployments.router,
     permissions.router,
     calls.router,

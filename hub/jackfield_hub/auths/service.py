@@ -109,6 +109,15 @@ async def change_auth(hub: Hub, caller: Caller, auth_id: str, wanted: ChangedAut
     return await read_auth(hub, caller, auth_id)
 
 
+async def rename_auth(hub: Hub, caller: Caller, auth_id: str, name: str) -> None:
+    """Give an auth another name. Its credentials are left alone: somebody may be renewing them."""
+    caller.require(Right.STORE_AUTHS)
+    await _find_own(hub, caller, auth_id)
+    async with hub.database.transaction() as tx:
+        await store.rename_auth(tx, caller.organization_id, auth_id, name, hub.clock())
+        tx.after_commit.append(lambda: hub.known_auths.forget(caller.organization_id, auth_id))
+
+
 async def read_auth(hub: Hub, caller: Caller, auth_id: str) -> Authentication:
     """Return what may be seen of the caller's auth. Raises NotFound, or Forbidden when it is somebody else's."""
     return Authentication(**_seen(await _find_own(hub, caller, auth_id)))
@@ -121,7 +130,7 @@ async def show_auth(
 
     Raises NotFound, Forbidden, SignInAgain, NotRenewed.
     """
-    opened = await _open_own(hub, caller, auth_id)
+    opened = await open_own(hub, caller, auth_id)
     if is_renewed and isinstance(opened.sign_in, TokenHolder):
         opened = await _renew_now(hub, opened)
     async with hub.database.transaction() as tx:
@@ -163,6 +172,22 @@ async def list_auths(hub: Hub, caller: Caller) -> Sequence[ListedAuth]:
                 )
             )
     return listed
+
+
+async def open_own(hub: Hub, caller: Caller, auth_id: str) -> OpenedAuth:
+    """Return the caller's auth with its secrets, to be changed by its owner. Raises NotFound, Forbidden."""
+    auth = await _find_own(hub, caller, auth_id)
+    async with hub.database.reading() as tx:
+        service = await services.find_service(tx, auth.organization_id, auth.service_id)
+    return open_auth(hub.vault, auth, service)
+
+
+async def is_active(hub: Hub, caller: Caller, auth_id: str) -> bool:
+    """Whether the caller's auth can be used, as far as anybody knows: its provider has not ended it."""
+    await _find_own(hub, caller, auth_id)
+    async with hub.database.reading() as tx:
+        progress = await store.find_progress(tx, caller.organization_id, auth_id)
+    return progress is not None and progress.state is AuthState.ACTIVE
 
 
 async def find_for_call(hub: Hub, caller: Caller, auth_id: str, service: Service) -> SealedAuth:
@@ -222,13 +247,6 @@ async def _renew_now(hub: Hub, auth: OpenedAuth) -> OpenedAuth:
     async with hub.database.reading() as tx:
         service = await services.find_service(tx, renewed.organization_id, renewed.service_id)
     return open_auth(hub.vault, renewed, service)
-
-
-async def _open_own(hub: Hub, caller: Caller, auth_id: str) -> OpenedAuth:
-    auth = await _find_own(hub, caller, auth_id)
-    async with hub.database.reading() as tx:
-        service = await services.find_service(tx, auth.organization_id, auth.service_id)
-    return open_auth(hub.vault, auth, service)
 
 
 async def _find_own(hub: Hub, caller: Caller, auth_id: str) -> SealedAuth:

@@ -95,6 +95,12 @@ async def replace_auth(tx: Transaction, organization_id: str, auth_id: str, **va
     )
 
 
+async def rename_auth(tx: Transaction, organization_id: str, auth_id: str, name: str, now: float) -> None:
+    """Change the name of an auth, and nothing that a renewal changes."""
+    of_auth = update(auths).where(auths.c.organization_id == organization_id, auths.c.id == auth_id)
+    await tx.execute(of_auth.values(name=name, updated_at=now))
+
+
 async def delete_auth(tx: Transaction, organization_id: str, auth_id: str) -> None:
     """Remove an auth and what is sealed in it."""
     await tx.execute(delete(auths).where(auths.c.organization_id == organization_id, auths.c.id == auth_id))

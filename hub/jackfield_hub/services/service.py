@@ -26,6 +26,7 @@ from jackfield_hub.services.shapes import (
     NewService,
     Service,
     ServiceAnswer,
+    ServiceEnvironment,
     Services,
     ServiceSummary,
     WantedEnvironment,
@@ -139,6 +140,16 @@ async def list_environments(hub: Hub, caller: Caller, ref: ServiceRef) -> Enviro
         service = await _find(tx, caller, ref)
         found = await store.list_environments(tx, caller.organization_id, service.service_id)
     return Environments(elements=[environments.to_element(service, environment) for environment in found])
+
+
+async def list_choices(tx: Transaction, organization_id: str) -> list[tuple[Service, ServiceEnvironment]]:
+    """Return every service of an organization with each of its environments, by title."""
+    found = await store.list_services(tx, organization_id)
+    return [
+        (service, environment)
+        for service in sorted(found, key=lambda one: (one.title.lower(), one.name, one.version))
+        for environment in await store.list_environments(tx, organization_id, service.service_id)
+    ]
 
 
 async def find_service(tx: Transaction, organization_id: str, service_id: str) -> Service:

@@ -1,0 +1,1 @@
+"""The sign-in dialog: pages on which people store an auth, or change one."""
