@@ -39,7 +39,11 @@ class LocalTransport:
     def send(self, request: Request) -> Response:
         deadline = time.monotonic() + self._deadline_seconds
         sending = asyncio.run_coroutine_threadsafe(self._engine.send(request, self._grant, deadline), self._loop)
-        return sending.result()
+        try:
+            return sending.result()
+        except BaseException:
+            sending.cancel()  # Ctrl-C: nobody waits for the answer any more
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
