@@ -70,7 +70,8 @@ def test_every_command_explains_itself(cli: CommandLine, words: tuple[str, ...])
     [
         (["verson"], "No such command 'verson'"),
         (["version", "--loud"], "No such option"),
-        (["connectors", "call"], "Missing argument"),
+        (["connectors", "call"], "Missing argument 'NAME'"),
+        (["connectors", "call", "shop"], "Missing argument 'OPERATION'"),
         (["connector"], "Usage: jackfield connector"),
         (["connector", "test", "--record", "--live"], "leave out --live"),
         (["connector", "test", "--diff"], "add --live"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -283,6 +284,26 @@ def test_run_names_the_operations_there_are(cli: CommandLine, shop: Path) -> Non
     assert (answer.exit_code, "operations there are: get_product" in answer.talk) == (1, True)
 
 
+def test_ctrl_c_stops_a_waiting_run_with_one_word(cli: CommandLine, shop: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        point_to(shop, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        words = ("connector", "run", "get_product", "--input", '{"product_id": 1}')
+        running = CommandLine(shop).start(*words)
+        try:
+            connection, _ = silent.accept()
+            with connection:
+                connection.recv(1)
+
+                running.send_signal(signal.SIGINT)
+
+                _, talk = running.communicate(timeout=20)
+            assert running.returncode == 130
+            assert talk.splitlines() == ["Running get_product …", "", "Stopped."]
+        finally:
+            running.kill()
+            running.communicate()
+
+
 def test_build_writes_what_a_hub_takes_and_nothing_secret(cli: CommandLine, shop: Path) -> None:
     (shop / "my_shop" / "live.ctx.json").write_text("{}")
 
@@ -299,7 +320,7 @@ def test_build_writes_what_a_hub_takes_and_nothing_secret(cli: CommandLine, shop
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
-        ("my_shop/connector.py", "import nothing_like_it\n", "cannot be imported"),
+        ("my_shop/connector.py", "import nothing_like_it.at_all\n", "if nothing_like_it is a package you need"),
         ("my_shop/connector.py", "raise SystemExit(0)\n", "cannot be imported"),
         ("my_shop/operations/get_product.py", "", "has no operations yet"),
         ("pyproject.toml", "[project", "pyproject.toml cannot be read"),

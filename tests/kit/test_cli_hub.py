@@ -159,7 +159,7 @@ def test_a_token_does_not_follow_a_redirect(logged_in: CommandLine, hub: StandIn
     [
         (401, b'{"message": "The request is unauthorized"}', "Next: the token is wrong"),
         (403, b'{"message": "The request is forbidden"}', "Next: use a token that may"),
-        (404, b'{"message": "Not found"}', "Next: jackfield connectors list"),
+        (404, b'{"message": "Not found"}', "jackfield connectors operations NAME"),
         (429, b'{"message": "Limit exceeded"}', "Next: wait a moment"),
         (500, b'{"message": "Internal error"}', "Next: try again"),
         (502, b"<html>", "answered 502, and not the way a hub does"),

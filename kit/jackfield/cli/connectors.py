@@ -55,9 +55,20 @@ def operations(name: str, version: str | None, profile: str | None, *, as_json: 
         say(f"Next: jackfield connectors call {name} {chosen} OPERATION --input '{{…}}'")
 
 
+class Word(click.Argument):
+    """An argument whose place the usage line tells in its own way; `called` is its name in errors."""
+
+    def __init__(self, *args: Any, called: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs, metavar="")
+        self.called = called
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        return f"'{self.called}'"
+
+
 @connectors.command(options_metavar="NAME [VERSION] OPERATION [OPTIONS]")
-@click.argument("name", metavar="")
-@click.argument("version_or_operation", metavar="")
+@click.argument("name", cls=Word, called="NAME")
+@click.argument("version_or_operation", cls=Word, called="OPERATION")
 @click.argument("operation", metavar="", required=False)
 @input_option
 @click.option("--auth", "auth_id", metavar="ID", help="The id of the auth to sign in with.")

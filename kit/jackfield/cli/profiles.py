@@ -160,7 +160,7 @@ def _next_step(problem: HubProblem, profile: str | None) -> str:
     steps = {
         401: f"the token is wrong, expired or of another hub: {_log_in(profile)}",
         403: "use a token that may do this: an API token to deploy, a master or user token to call",
-        404: "jackfield connectors list shows what there is",
+        404: "jackfield connectors list, and jackfield connectors operations NAME, show what there is",
         429: "wait a moment, then try again",
     }
     return steps.get(problem.status, "try again; if it stays, the hub's log says why" if problem.status >= 500 else "")

@@ -43,9 +43,18 @@ def load_connector(project: Project) -> Connector:
             return load(project)
     except (ProjectMistake, ConnectorMistake, ShapeMistake) as mistake:
         raise CommandFailed(str(mistake)) from None
-    except (Exception, SystemExit):
+    except (Exception, SystemExit) as reason:
         say(traceback.format_exc(limit=-8))
-        raise CommandFailed(f"the code of {project.metadata.name} cannot be imported; see above") from None
+        failed = f"the code of {project.metadata.name} cannot be imported; see above"
+        raise CommandFailed(failed, _mend(project, reason)) from None
+
+
+def _mend(project: Project, reason: BaseException) -> str:
+    """Return what to do about code that cannot be imported; "" when its traceback says enough."""
+    missing = (reason.name or "").partition(".")[0] if isinstance(reason, ModuleNotFoundError) else ""
+    if missing in ("", project.package):
+        return ""
+    return f"if {missing} is a package you need, install it here and name it in pyproject.toml's dependencies"
 
 
 def build(project: Project) -> tuple[Manifest, bytes]:
