@@ -40,7 +40,7 @@ class Remembered:
 
 def run(data: Path, port: int) -> None:
     """Start everything, show one call, and wait. Raises CannotGoOn."""
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o711, parents=True, exist_ok=True)  # workers of a root hub pass through; nobody else reads it
     memory = data / "run.json"
     known = Remembered.read(memory)
     if not is_free(port):

@@ -51,8 +51,7 @@ class House:
 @contextmanager
 def running_house(data: Path, port: int) -> Generator[House]:
     """Give a running `make run` with its data in `data`."""
-    data.mkdir(exist_ok=True)
-    log = data / "printed.txt"
+    log = data.with_name(f"{data.name}-printed.txt")
     relative = os.path.relpath(data, REPOSITORY)  # as people type it, and as the Makefile's own default is
     with log.open("wb") as output:
         process = subprocess.Popen(

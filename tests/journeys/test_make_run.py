@@ -69,6 +69,7 @@ def test_the_curl_lines_work_as_pasted(runs: TwoRuns):
 def test_the_files_with_tokens_are_for_their_owner_only(runs: TwoRuns):
     for name in ("authorization", "environment", "run.json"):
         assert (runs.house.data / name).stat().st_mode & 0o077 == 0, name
+    assert runs.house.data.stat().st_mode & 0o066 == 0
 
 
 def test_the_readme_works_as_pasted(runs: TwoRuns, tmp_path: Path):
