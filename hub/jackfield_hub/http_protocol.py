@@ -4,9 +4,15 @@
   answered, then the connection is closed.
 - An absolute target (`GET http://hub/path HTTP/1.1`, what a client sends to a proxy) is served like `GET /path`.
 - What is no HTTP at all is answered 400, in JSON like every other refusal. So is a head without end: 431.
+
+And less patient with clients that only want to keep us busy: they may not send for ever, not wait for ever, not ask
+ever more ahead of our answers, and not say anything of weight after the body of a request.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -15,22 +21,53 @@ from jackfield_hub.errors import HeadTooLarge, InvalidInput, Refused
 from jackfield_hub.front_door import new_request_id
 
 MAX_HEAD_BYTES = 64 * 1024
+MAX_REQUESTS_AHEAD = 100  # sent before their predecessors are answered
 
 _NO_HTTP = InvalidInput("This is not an HTTP request")
 _TOO_LONG = HeadTooLarge("The head of the request is too long; send less in headers and query")
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client may keep us waiting."""
+
+    seconds: float = 30.0  #: for the head of a request, and for what follows in the middle of a body or an answer
+    least_bytes: int = 15_000  #: what has to follow in that time
+
+
+class Wait(StrEnum):
+    """What a connection waits for the client to do."""
+
+    ASK = "ask"  #: to send the head of a request
+    GO_ON = "go on"  #: to send its body
+    END = "end"  #: to send the rest of a body that has been answered already
+    READ = "read"  #: to read what we have written
+
+
+class TooFarAhead(Exception):
+    """The client has sent more requests than it may before reading their answers."""
+
+
 class JackfieldProtocol(HttpToolsProtocol):
     """One connection of a client."""
 
-    _head_bytes = 0  #: how much of a request has come without its head being complete
+    _idle_bytes = 0  #: how much has come since a request began, or went on, that was not its body
     _is_in_head = False
+    _is_whole = True  #: the last request has come to its end
+    _has_moved = False  #: by what has just come
     _is_over = False  #: nothing more is read from this connection
 
+    _begun = _taken_bytes = 0  #: how many requests have begun here, how many bytes have come
+    _waiting: tuple[Wait, int] | None = None
+    _waiting_since = 0.0
+    _marked_bytes = 0
+
     def data_received(self, data: bytes) -> None:
+        self._taken_bytes += len(data)
         if self._is_over or self.parser is None:
             return
         self._unset_keepalive_if_required()
+        self._has_moved = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -38,23 +75,80 @@ class JackfieldProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._stop_at_nonsense()
         else:
-            self._watch_head(len(data))
+            self._watch_idle_bytes(len(data))
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MAX_REQUESTS_AHEAD:
+            raise TooFarAhead  # the parser stops here; what came before is answered, then the connection is closed
         super().on_message_begin()
-        self._is_in_head = True
-        self._head_bytes = 0
+        self._begun += 1
+        self._is_in_head, self._is_whole = True, False
+        self._idle_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_in_head:  # not what follows a body: it would speak for the client where no proxy has looked
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._is_in_head = False
+        self._is_in_head, self._has_moved = False, True
         self.url = _path_of(self.url)
         super().on_headers_complete()
 
-    def _watch_head(self, more_bytes: int) -> None:
-        if self._is_in_head:
-            self._head_bytes += more_bytes
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(_TOO_LONG)
+    def on_body(self, body: bytes) -> None:
+        self._has_moved = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._is_whole = True
+        super().on_message_complete()
+
+    def look(self, now: float, patience: Patience) -> None:
+        """Let a client go that keeps us waiting for too long. To be called every now and then (`now` in seconds)."""
+        wait = self._wait()
+        if wait is None or (wait, self._begun) != self._waiting:
+            self._begin_to_wait(wait, now)
+        elif now - self._waiting_since >= patience.seconds:
+            if wait in (Wait.ASK, Wait.END) or self._progress(wait) < patience.least_bytes:
+                self._is_over = True
+                self.transport.abort()
+            else:
+                self._begin_to_wait(wait, now)
+
+    def resume_writing(self) -> None:
+        self._waiting = None  # the client reads
+        super().resume_writing()
+
+    def _wait(self) -> Wait | None:
+        if self.transport.get_write_buffer_size():
+            return Wait.READ
+        is_unanswered = self._has_a_request() and not self.cycle.response_complete
+        if self._is_in_head or self._is_whole:
+            is_idle_for_a_moment = self.timeout_keep_alive_task is not None
+            return None if is_unanswered or is_idle_for_a_moment else Wait.ASK
+        if not is_unanswered:
+            return Wait.END
+        return None if self.flow.read_paused else Wait.GO_ON
+
+    def _begin_to_wait(self, wait: Wait | None, now: float) -> None:
+        self._waiting = None if wait is None else (wait, self._begun)
+        self._waiting_since = now
+        self._marked_bytes = self._bytes_of(wait)
+
+    def _progress(self, wait: Wait) -> int:
+        return self._bytes_of(wait) - self._marked_bytes
+
+    def _bytes_of(self, wait: Wait | None) -> int:
+        """Return a number that grows by a byte with every byte the client takes, or else sends."""
+        return -self.transport.get_write_buffer_size() if wait is Wait.READ else self._taken_bytes
+
+    def _watch_idle_bytes(self, more_bytes: int) -> None:
+        """Refuse a head without end, and what may stand between and after the pieces of a body without end."""
+        if self._has_moved or self._is_whole:
+            self._idle_bytes = 0
+            return
+        self._idle_bytes += more_bytes
+        if self._idle_bytes > MAX_HEAD_BYTES:
+            self._refuse(_TOO_LONG)
 
     def _stop_at_nonsense(self) -> None:
         """Nothing that follows can be read. What was complete before is still answered."""
@@ -64,7 +158,7 @@ class JackfieldProtocol(HttpToolsProtocol):
             self._refuse(_NO_HTTP)
 
     def _is_last_request_complete(self) -> bool:
-        return self._has_a_request() and not self.cycle.more_body
+        return self._has_a_request() and (self._is_in_head or self._is_whole)
 
     def _has_a_request(self) -> bool:
         return self.cycle is not None  # pyright: ignore[reportUnnecessaryComparison]
@@ -83,8 +177,8 @@ class JackfieldProtocol(HttpToolsProtocol):
         if self._is_last_request_complete() and not self.cycle.response_complete:
             self._end_reading()
             return
-        is_answering = self._has_a_request() and self.cycle.response_started and not self.cycle.response_complete
-        if not self.pipeline and not is_answering:
+        is_answered = self._has_a_request() and not self._is_last_request_complete() and self.cycle.response_started
+        if not self.pipeline and not is_answered:
             self._send(refusal)
         self._close()
 

@@ -11,13 +11,14 @@ from contextlib import asynccontextmanager
 from uvicorn import Config, Server
 
 from jackfield_hub.app import create_app
-from jackfield_hub.http_protocol import JackfieldProtocol
+from jackfield_hub.http_protocol import JackfieldProtocol, Patience
 from jackfield_hub.hub import Hub
 
 BACKLOG = 4096
 DRAIN_LOOK_SECONDS = 0.01
 LAST_WORDS_SECONDS = 1.0  # for those who were cut off, to be told so
-TICK_SECONDS = 0.5  # how often the Date header is renewed
+TICK_SECONDS = 0.5  # how often the Date header is renewed, and slow clients are looked for
+PATIENCE = Patience()
 
 
 class CannotListen(Exception):
@@ -43,13 +44,13 @@ def url_of(listener: socket.socket) -> str:
 
 
 @asynccontextmanager
-async def serving(hub: Hub, listener: socket.socket) -> AsyncGenerator[Server]:
+async def serving(hub: Hub, listener: socket.socket, patience: Patience = PATIENCE) -> AsyncGenerator[Server]:
     """Answer requests until the block ends, then finish what is running (at most `settings.drain_seconds`)."""
     server = Server(_config(hub))
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     await server.startup(sockets=[listener])
-    ticking = asyncio.create_task(_tick(server))
+    ticking = asyncio.create_task(_tick(server, patience))
     try:
         yield server
     finally:
@@ -96,8 +97,11 @@ def _config(hub: Hub) -> Config:
     )
 
 
-async def _tick(server: Server) -> None:
+async def _tick(server: Server, patience: Patience) -> None:
     ticks = 0
     while not await server.on_tick(ticks):
+        for connection in list(server.server_state.connections):
+            if isinstance(connection, JackfieldProtocol):
+                connection.look(time.monotonic(), patience)
         await asyncio.sleep(TICK_SECONDS)
         ticks += 10  # uvicorn renews the header at every tenth

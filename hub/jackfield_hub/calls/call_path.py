@@ -99,7 +99,7 @@ def _decoded(piece: bytes) -> str:
 def _read_head(scope: Scope) -> _Head:
     authorization, announced = None, 0
     for name, value in scope["headers"]:
-        if name == b"authorization":
+        if name == b"authorization" and authorization is None:  # the first, as everywhere else
             authorization = value.decode("latin-1")
         elif name == b"content-length":
             announced = int(value)  # the server has checked that it is a number
