@@ -4,6 +4,7 @@ errors.md      what an operation can raise, and what the hub refuses
 settings.md    what an operator can set
 http-api.md    every address of the hub
 command.md     every command and option
+graphql.md     what can be asked and done in GraphQL, and how much of it at once
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from jackfield_hub import errors as refusals
 from jackfield_hub.app import ROUTERS
 from jackfield_hub.calls.openapi import describe_call_path
 from jackfield_hub.errors import Refused
+from jackfield_hub.graphql.limits import ALLOWED
+from jackfield_hub.graphql.schema import schema
 from jackfield_hub.openapi import describe_api
 from jackfield_hub.settings import PREFIX, Settings
 
@@ -38,6 +41,7 @@ def pages() -> dict[str, str]:
         "settings.md": settings_page(),
         "http-api.md": http_api_page(),
         "command.md": command_page(),
+        "graphql.md": graphql_page(),
     }
 
 
@@ -102,6 +106,45 @@ def http_api_page() -> str:
         "A running hub describes all of it, with every field, at `/docs` and `/openapi.json`. Tokens go into "
         "`Authorization: Bearer …`. Bodies are JSON, whatever their Content-Type says.",
         *sections,
+    )
+
+
+def graphql_page() -> str:
+    return page(
+        "GraphQL",
+        '`POST /graphql` with `{"query": …, "variables": …, "operationName": …}` and a token in '
+        "`Authorization: Bearer …`. Users of an organization are managed with its master token; with a user token one "
+        "sees and makes one's own. It is for servers: browsers of other pages are not let in.",
+        "Lists have `first`, `after`, `last` and `before`, as Relay has them. They are in the order of the ids, and a "
+        "cursor is an id in base64: it stays good when its node is removed. A list without `first` or `last` is "
+        "answered as a whole, up to its limit; `hasNextPage` says whether there is more.",
+        "## Errors",
+        "The status is 200 and `data` is null as soon as anything goes wrong in a document; mutations before the one "
+        "that failed were carried out, those after it were not. A body that is no single question is refused with "
+        "400, a bad token with 401, as everywhere else. `extensions` of an error has `time_thrown` and",
+        table(
+            ["name", "code", "when"],
+            [
+                ["`PreconditionError`", "`access_not_allowed`", "A good token, but not one for this."],
+                ["", "`user_does_not_exist`", "The organization has no end user with this id."],
+                ["", "`user_already_exists`", "It has one with this external id."],
+                [
+                    "",
+                    "`resource_does_not_exist`",
+                    "There is no such auth, environment, connector, version or operation.",
+                ],
+                ["", "`resource_already_exists`", "It is there already, or something still needs it."],
+                ["`GraphQLError`", "", "The document is not GraphQL, or not of this schema."],
+                ["", "`invalid_input`", "A value does not fit."],
+                ["", "one of those below", "The document asks for too much."],
+                ["`InternalError`", "", "We failed. `errorId` is in the log of the hub."],
+            ],
+        ),
+        "## Limits",
+        "Fragments count wherever they are spread.",
+        table(["code", "at most"], [[f"`{limit.value}`", allowed] for limit, allowed in ALLOWED.items()]),
+        "## Schema",
+        f"```graphql\n{schema.as_str()}\n```",
     )
 
 

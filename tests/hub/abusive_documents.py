@@ -65,13 +65,13 @@ DEPTH = {
         + " fragment F30 on Query { __typename }",
         "query_too_deep",
     ),
-    "deeper than a parser goes": Abuse("{ " + nested("viewer", 400) + " }"),
-    "fragments in fragments without a field": Abuse("{ " + "... { " * 150 + "__typename" + " }" * 150 + " }", ""),
-    "unclosed braces": Abuse("{ viewer " * 500),
-    "a list in a list in a list": Abuse(store("[" * 190 + "]" * 190), "invalid_input"),
-    "a list deeper than a parser goes": Abuse(store("[" * 500 + "]" * 500)),
-    "an object in an object": Abuse(store("{a: " * 150 + "1" + "}" * 150), "resource_does_not_exist"),
-    "a type in a type": Abuse("query(" + "$a: " + "[" * 300 + "Int" + "]" * 300 + ") { __typename }"),
+    "deeper than a parser goes": Abuse("{ " + nested("viewer", 400) + " }", "query_too_deep"),
+    "fragments in fragments without a field": Abuse("{ " + "... { " * 90 + "__typename" + " }" * 90 + " }", ""),
+    "unclosed braces": Abuse("{ viewer " * 500, "query_too_deep"),
+    "a list in a list in a list": Abuse(store("[" * 90 + "]" * 90), "invalid_input"),
+    "a list deeper than a parser goes": Abuse(store("[" * 500 + "]" * 500), "query_too_deep"),
+    "an object in an object": Abuse(store("{a: " * 90 + "1" + "}" * 90), "resource_does_not_exist"),
+    "a type in a type": Abuse("query(" + "$a: " + "[" * 300 + "Int" + "]" * 300 + ") { __typename }", "query_too_deep"),
     "types of fields of types": Abuse(
         "{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }"
     ),
@@ -134,7 +134,7 @@ FIELDS = {
     "more definitions than fifty": Abuse(
         "{ __typename } " + " ".join(f"fragment F{n} on Query {{ __typename }}" for n in range(60)), "query_too_long"
     ),
-    "more words than two thousand": Abuse("{ " + "__typename " * 3000 + "}"),
+    "more words than two thousand": Abuse("{ " + "__typename " * 3000 + "}", "query_too_long"),
     "a name of fifty thousand letters": Abuse("{ " + "a" * 50_000 + " }"),
     "more letters than a hundred thousand": Abuse("{ __typename } # " + "a" * 100_000, "query_too_long"),
     "a long comment": Abuse("# " + "a" * 90_000 + "\n{ nothing }"),

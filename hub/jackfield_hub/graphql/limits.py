@@ -1,7 +1,8 @@
 """How much one GraphQL document may ask for, decided before any of it is looked up.
 
-    document ─→ tokens ─→ syntax ─→ definitions ─→ weight, fragments spread out ─→ validation ─→ execution, with a time
-                                                                                                 and a number of nodes
+    length, tokens, brackets ─→ syntax ─→ definitions ─→ weight, fragments spread out ─→ validation ─→ execution,
+                                                                                                       with a time and
+                                                                                                       a number of nodes
 
 Fragments are weighed once and counted wherever they are spread: thirty short ones that name each other can ask for a
 billion fields.
@@ -20,15 +21,19 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLError,
     InlineFragmentNode,
+    Lexer,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
+    Source,
+    TokenKind,
 )
 from graphql.validation import MaxIntrospectionDepthRule
 from strawberry.extensions import SchemaExtension
 
 MAX_CHARACTERS = 100_000  #: of a document; large inputs belong into its variables
 MAX_TOKENS = 2_000  #: words and signs of a document
+MAX_BRACKETS = 100  #: open at the same time, of any kind
 MAX_DEFINITIONS = 50  #: operations and fragments
 MAX_DEPTH = 20  #: of fields inside fields; introspection takes about 15
 MAX_FIELDS = 500
@@ -49,6 +54,21 @@ class Limit(StrEnum):
     FRAGMENT_CYCLE = "fragment_cycle"  #: a fragment that contains itself
     TOO_MANY_NODES = "too_many_nodes"  #: the lists of the answer are too long, together
     TOOK_TOO_LONG = "took_too_long"
+
+
+ALLOWED = {
+    Limit.TOO_LONG: f"{MAX_CHARACTERS} characters, {MAX_TOKENS} words and signs, "
+    f"{MAX_DEFINITIONS} operations and fragments. Large inputs belong into variables.",
+    Limit.TOO_DEEP: f"{MAX_DEPTH} levels of fields inside fields, {MAX_BRACKETS} open brackets",
+    Limit.TOO_MANY_FIELDS: f"{MAX_FIELDS} fields",
+    Limit.TOO_MANY_ALIASES: f"{MAX_ALIASES} aliases",
+    Limit.TOO_MANY_DIRECTIVES: f"{MAX_DIRECTIVES} directives",
+    Limit.FRAGMENT_CYCLE: "No fragment that contains itself",
+    Limit.TOO_MANY_NODES: f"{MAX_NODES} nodes in all lists of an answer together, {MAX_PAGE} in one",
+    Limit.TOOK_TOO_LONG: "`JACKFIELD_GRAPHQL_SECONDS`, and for each call what a call may take",
+}
+_OPENING = (TokenKind.PAREN_L, TokenKind.BRACKET_L, TokenKind.BRACE_L)
+_CLOSING = (TokenKind.PAREN_R, TokenKind.BRACKET_R, TokenKind.BRACE_R)
 
 
 class OverLimit(GraphQLError):
@@ -80,7 +100,6 @@ class Limits(SchemaExtension):
     """Holds every document against the limits, before the rules of the language: some of those take long."""
 
     def on_operation(self) -> Iterator[None]:
-        self.execution_context.parse_options["max_tokens"] = MAX_TOKENS
         self.execution_context.validation_rules += (MaxIntrospectionDepthRule,)
         yield
 
@@ -95,13 +114,19 @@ class Limits(SchemaExtension):
         yield
 
 
-def check_length(document: str) -> None:
-    """Raises OverLimit."""
+def check_text(document: str) -> None:
+    """Raises OverLimit, or another GraphQLError where there is no word of the language."""
     if len(document) > MAX_CHARACTERS:
-        raise OverLimit(
-            Limit.TOO_LONG,
-            f"The document has more than {MAX_CHARACTERS} characters; send large inputs as variables",
-        )
+        message = f"The document has more than {MAX_CHARACTERS} characters; send large inputs as variables"
+        raise OverLimit(Limit.TOO_LONG, message)
+    tokens, brackets, lexer = 0, 0, Lexer(Source(document))
+    while (kind := lexer.advance().kind) is not TokenKind.EOF:
+        tokens += 1
+        brackets += (kind in _OPENING) - (kind in _CLOSING)
+        if tokens > MAX_TOKENS:
+            raise OverLimit(Limit.TOO_LONG, f"The document has more than {MAX_TOKENS} words and signs")
+        if brackets > MAX_BRACKETS:
+            raise OverLimit(Limit.TOO_DEEP, f"The document has more than {MAX_BRACKETS} brackets open at once")
 
 
 def check_document(document: DocumentNode) -> None:

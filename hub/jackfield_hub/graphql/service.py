@@ -10,7 +10,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from jackfield.exchange import JsonObject
 from jackfield_hub.graphql.context import Context
-from jackfield_hub.graphql.limits import Limit, OverLimit, check_length
+from jackfield_hub.graphql.limits import Limit, OverLimit, check_text
 from jackfield_hub.graphql.problems import to_json
 from jackfield_hub.graphql.schema import schema
 from jackfield_hub.graphql.shapes import Question
@@ -33,7 +33,7 @@ async def answer(hub: Hub, caller: Caller, question: Question, request_id: str) 
 async def _carry_out(
     hub: Hub, caller: Caller, question: Question, request_id: str
 ) -> tuple[JsonObject | None, list[GraphQLError]]:
-    check_length(question.document)
+    check_text(question.document)
     try:
         async with asyncio.timeout(hub.settings.graphql_seconds) as patience:
             result = await schema.execute(
