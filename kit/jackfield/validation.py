@@ -24,6 +24,8 @@ _TYPE_NAMES = {
     "object": "JSONObject",
     "null": "Null",
 }
+# Read in one go, whatever the text: no pattern keeps whoever checks a value busy. So none looks ahead or back.
+_PATTERNS = jsonschema_rs.RegexOptions(size_limit=500_000, dfa_size_limit=256_000)
 
 
 class Schema:
@@ -37,7 +39,7 @@ class Schema:
 
     @cached_property
     def _validator(self) -> jsonschema_rs.Draft7Validator:
-        return jsonschema_rs.Draft7Validator(_as_alternatives(self.source), offline=True)
+        return jsonschema_rs.Draft7Validator(_as_alternatives(self.source), offline=True, pattern_options=_PATTERNS)
 
     def compile(self) -> None:
         """Raise ValueError when the schema cannot be used."""

@@ -36,6 +36,12 @@ def deep(levels: int) -> Any:
     return value
 
 
+def pairs_of_pairs(pairs: int) -> Any:
+    """A small schema that is two to the power of `pairs` steps of work for every value."""
+    names = {f"p{n}": {"allOf": [{"$ref": f"#/definitions/p{n + 1}"}] * 2} for n in range(pairs)}
+    return {"definitions": {**names, f"p{pairs}": {}}, "$ref": "#/definitions/p0"}
+
+
 def sell(**changes: Any) -> Callable[[dict[str, Any]], Any]:
     """Change the first operation."""
     return lambda data: data["operations"][0].update(changes)
@@ -76,6 +82,16 @@ BAD: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
     ("choices from no choices operation", sell(inputSchema={"properties": {"a": {"lookup": {"operation": "sell"}}}})),
     ("a lookup of nothing", sell(inputSchema={"properties": {"a": {"lookup": {"operation": None}}}})),
     ("a schema of many parts", sell(inputSchema={"enum": list(range(6000))})),
+    ("a schema that refers to itself", sell(inputSchema={"properties": {"a": {"$ref": "#"}}})),
+    ("forty pairs of pairs", sell(inputSchema=pairs_of_pairs(40))),
+    ("alternatives without end", sell(inputSchema={"items": {"anyOf": [{"minimum": 1}] * 400}})),
+    ("alternatives of alternatives", sell(inputSchema={"anyOf": [{"not": {"allOf": [{"minimum": 1}] * 20}}] * 20})),
+    ("conditions without end", sell(inputSchema={"dependencies": {f"a{n}": {"minimum": n} for n in range(300)}})),
+    ("patterns without end", sell(inputSchema={"properties": {f"a{n}": {"pattern": "a"} for n in range(150)}})),
+    ("a text with many patterns", sell(inputSchema={"allOf": [{"pattern": "a"}] * 30})),
+    ("a pattern that looks ahead", sell(inputSchema={"properties": {"a": {"pattern": "^(?=(a+)+$)"}}})),
+    ("a pattern that looks back", sell(inputSchema={"properties": {"a": {"pattern": r"^(a|b)*\1$"}}})),
+    ("a gigantic pattern", sell(inputSchema={"properties": {"a": {"pattern": "((a{1,99}){1,99}){1,99}"}}})),
     ("a very deep schema", sell(inputSchema=deep(40))),
     ("an endlessly deep schema", sell(inputSchema=deep(5000))),
     ("three megabytes", sell(description="x" * 3_000_000)),

@@ -64,3 +64,15 @@ def test_at_most_twenty_problems_are_told():
     many = Schema({"type": "array", "items": {"type": "integer"}}).problems(["x"] * 1000)
 
     assert len(many) == 20
+
+
+def test_no_pattern_takes_long_for_any_text():
+    schema = Schema({"type": "string", "pattern": "^((a+)+)+$"})
+
+    assert not schema.is_valid("a" * 100_000 + "!")
+
+
+@pytest.mark.parametrize("pattern", ["^(?=a)", "(?<!a)b", r"(a)\1", "((a{1,99}){1,99}){1,99}"])
+def test_a_pattern_that_could_take_long_is_refused(pattern: str):
+    with pytest.raises(ValueError, match="regex"):
+        Schema({"pattern": pattern}).compile()

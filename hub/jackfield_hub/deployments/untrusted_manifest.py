@@ -15,13 +15,13 @@ from jackfield.errors import OperationError
 from jackfield.exchange import JsonObject
 from jackfield.manifest import Manifest, Metadata, OperationKind, OperationManifest
 from jackfield.validation import Schema
+from jackfield_hub.deployments.schema_cost import TooCostly, check_cost
 from jackfield_hub.deployments.stages import CannotBuild
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_OPERATIONS = 500
 MAX_HOSTS = 100
-MAX_SCHEMA_NODES = 5_000  # in one schema: a form has tens, a whole API's schema hundreds
 
 _ORIGIN_FIELD = re.compile(r"^\{([^{}]*)\}(?:/|$)")  # such a field is an origin, others are part of one
 
@@ -101,18 +101,16 @@ def _check_schema(where: str, schema: Any) -> None:
     if not isinstance(schema, dict):
         raise CannotBuild(f"{where} has no schema.")
     nodes = [node for node, _ in _walk(schema)]  # pyright: ignore[reportUnknownArgumentType]
-    if len(nodes) > MAX_SCHEMA_NODES:
-        raise CannotBuild(f"{where} has a schema of more than {MAX_SCHEMA_NODES} parts. Simplify its shape.")
-    if any(isinstance(node, dict) and not _is_local(cast("JsonObject", node).get("$ref", "#")) for node in nodes):
-        raise CannotBuild(f"{where} has a schema that refers to another document. Write it out.")
     try:
+        check_cost(cast("JsonObject", schema), nodes)
         Schema(cast("JsonObject", schema)).compile()
+    except TooCostly as reason:
+        raise CannotBuild(f"{where} has a schema {reason}") from None
     except ValueError:
-        raise CannotBuild(f"{where} has a schema that is not valid JSON Schema (draft 7).") from None
-
-
-def _is_local(reference: Any) -> bool:
-    return not isinstance(reference, str) or reference.startswith("#")
+        raise CannotBuild(
+            f"{where} has a schema that is not valid JSON Schema (draft 7), or a pattern that is too large or looks "
+            "ahead or back (this hub reads patterns in one go)."
+        ) from None
 
 
 def _lookups(schema: JsonObject) -> Iterator[str]:
