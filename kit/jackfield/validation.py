@@ -15,6 +15,7 @@ import jsonschema_rs
 from jackfield.exchange import Json, JsonObject
 
 MAX_PROBLEMS = 20
+MAX_NEAREST = 3  # problems told of the nearest alternative
 _TYPE_NAMES = {
     "integer": "Integer",
     "number": "Number",
@@ -104,7 +105,7 @@ def _texts(error: jsonschema_rs.ValidationError) -> Iterator[str]:
         case "enum":
             yield f"{where}: {_shown(error.instance)} is not a valid enum value: use {_choices(detail['options'])}"
         case "anyOf" | "oneOf":
-            yield f"{where}: no subschema matched out of the total {len(detail['context'])} subschemas"
+            yield f"{where}: no subschema matched out of the total {_alternatives(error, detail['context'])}"
         case "minLength":
             yield f"{where}: expected minLength: {detail['limit']}, actual: {_length(error.instance)}"
         case "maxLength":
@@ -117,6 +118,25 @@ def _texts(error: jsonschema_rs.ValidationError) -> Iterator[str]:
             yield f"{where}: string does not match pattern {detail['pattern']}"
         case keyword:
             yield f"{where}: does not satisfy {keyword}"
+
+
+def _alternatives(refused: jsonschema_rs.ValidationError, failed: list[list[jsonschema_rs.ValidationError]]) -> str:
+    """Return how many alternatives there were, and what is wrong with the one that was meant, if that can be told."""
+    count = f"{len(failed)} subschemas"
+    distances = [(any(_is_other(error, refused) for error in errors), len(errors)) for errors in failed]
+    nearest = min(distances, default=(True, 0))
+    if nearest[0] or distances.count(nearest) > 1:
+        return count
+    number = distances.index(nearest)
+    texts = [text for error in failed[number] for text in _texts(error)]
+    return f"{count}; number {number + 1} is nearest: {'; '.join(sorted(texts)[:MAX_NEAREST])}"
+
+
+def _is_other(error: jsonschema_rs.ValidationError, refused: jsonschema_rs.ValidationError) -> bool:
+    """Whether another alternative was meant: the value is of another type, or a key has not this one's only value."""
+    if error.kind.name == "enum":
+        return len(error.kind.as_dict()["options"]) == 1
+    return error.kind.name == "type" and error.instance_path == refused.instance_path
 
 
 def _expected(types: list[str]) -> str:

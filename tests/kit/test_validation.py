@@ -43,6 +43,38 @@ def test_alternatives_that_overlap_both_fit():
     assert Schema(either).is_valid({"a": 1})
 
 
+TEXT_OR_CARD = Schema(
+    {
+        "oneOf": [
+            {
+                "type": "object",
+                "properties": {"kind": {"enum": [kind]}, key: {"type": "string"}},
+                "required": ["kind", key],
+            }
+            for kind, key in (("text", "text"), ("card", "title"))
+        ]
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "lacks"),
+    [
+        ({"kind": "card"}, "#: required key [title] not found"),
+        ({"kind": "card", "title": 5}, "#/title: expected type: String, found: Integer"),
+    ],
+)
+def test_of_alternatives_the_one_that_was_meant_says_what_it_lacks(value: object, lacks: str):
+    assert TEXT_OR_CARD.problems(value) == [
+        f"#: no subschema matched out of the total 2 subschemas; number 2 is nearest: {lacks}"
+    ]
+
+
+@pytest.mark.parametrize("value", [{}, {"kind": "poem"}, "card"])
+def test_of_alternatives_none_is_guessed(value: object):
+    assert TEXT_OR_CARD.problems(value) == ["#: no subschema matched out of the total 2 subschemas"]
+
+
 def test_a_field_may_be_called_like_a_keyword():
     schema = Schema({"type": "object", "properties": {"lookup": {"type": "integer"}, "advanced": {"type": "integer"}}})
 
