@@ -2,7 +2,7 @@
 
 dataclass            object, closed            Literal, Enum     enum + enumLabels
 str int float bool   string integer …          A | B             oneOf, each with a title
-X | None, default    not required              datetime          string, format datetime
+X, X | None = …      not required              datetime          string, format datetime
 list[X]              array                     File              object, format file
 dict[str, X]         open object               Secret            string, format password
 TypedDict            object, open (outputs)    Any               anything
@@ -39,6 +39,7 @@ from jackfield.exchange import Json, JsonObject
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 OPERATION_NAME = "__jackfield_operation_name__"  # the attribute a decorated handler carries
 _make_typed_dict: Any = typing_extensions.TypedDict
+FORMATS = frozenset({"datetime", "code", "text", "password", "file", "hidden"})
 ADVANCED, CLASS_NAME = "x-advanced", "x-class"  # notes to ourselves between generating a schema and polishing it
 
 Shape = TypeVar("Shape")
@@ -111,6 +112,8 @@ class Field:
     examples: tuple[Any, ...] = ()
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        if self.format not in (None, *FORMATS):
+            raise ShapeMistake(f"a form knows no format {self.format!r}: use {', '.join(sorted(FORMATS))}")
         shaped = dict(handler(schema))
         shaped.update({key: value for key, value in self._keywords().items() if value is not None})
         if self.labels:
@@ -320,6 +323,12 @@ class _Generator(GenerateJsonSchema):
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
         shaped = super().tagged_union_schema(schema)
         shaped.pop("discriminator", None)
+        return shaped
+
+    def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
+        shaped = super().tuple_schema(schema)
+        if "prefixItems" in shaped:  # draft 7 says it with `items`
+            shaped.update(additionalItems=shaped.pop("items", False), items=shaped.pop("prefixItems"))
         return shaped
 
     def datetime_schema(self, schema: core_schema.DatetimeSchema) -> JsonSchemaValue:

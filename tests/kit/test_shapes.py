@@ -135,6 +135,30 @@ def test_formats_and_defaults_follow_from_types_and_values():
     assert found["sizes"]["additionalProperties"]["type"] == "integer"
 
 
+def test_a_format_no_form_knows_is_refused():
+    @dataclass
+    class Wrong:
+        when: Annotated[str, Field(format="datetim")]
+
+    with pytest.raises(ShapeMistake, match="'datetim': use code, datetime, file"):
+        input_schema(Wrong)
+
+
+def test_a_tuple_says_what_is_at_each_place_in_the_words_of_draft_7():
+    @dataclass
+    class Place:
+        point: tuple[int, str]
+        path: tuple[int, ...] = ()
+
+    found = properties(Place)
+
+    assert (found["point"]["items"], found["point"]["additionalItems"]) == (
+        [{"type": "integer"}, {"type": "string"}],
+        False,
+    )
+    assert (found["point"]["minItems"], found["path"]["items"]) == (2, {"type": "integer"})
+
+
 def test_items_of_a_list_have_their_own_title():
     non_profit = properties(Parcel)["owner"]["oneOf"][1]
 
