@@ -53,6 +53,7 @@ class Hub:
     known_lists: Known[Listing] = field(default_factory=lambda: Known(2_000))
     known_auths: Known[SealedAuth] = field(default_factory=lambda: Known(50_000))
     renewals: Flights[SealedAuth] = field(default_factory=Flights[SealedAuth])
+    running_calls: int = 0
     is_draining: bool = False  #: no new work: we are about to stop
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import subprocess
@@ -273,7 +274,7 @@ class TestCalls:
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        return settings.model_copy(update={"graphql_seconds": 1.0})
+        return settings.model_copy(update={"graphql_seconds": 1.0, "max_calls_at_once": 1})
 
     async def tasks(self, person: Person) -> int:
         return (await person.get("/v1/usage")).json["tasks"]
@@ -302,6 +303,20 @@ class TestCalls:
         ended = await ask(alice, CALL, operation="wait", given='{"seconds": 1.5}')
 
         assert ended == {"callConnector": {"outcome": "success", "output": "{}"}}
+
+    async def test_calls_share_their_places_with_those_of_rest(self, hub: Hub, alice: Person) -> None:
+        address = "/core/v1/connectors/shop/versions/1.0/call"
+        waiting = asyncio.create_task(alice.post(address, {"operation": "wait", "input": {"seconds": 1}}))
+        while not hub.running_calls:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+        error = await problem(alice, CALL, operation="wait", given='{"seconds": 0}')
+
+        assert error["extensions"]["code"] == "unavailable"
+        assert error["message"] == "The hub runs as many calls as it may; call again in a moment"
+        assert (await waiting).json["outcome"] == "success"
+        assert hub.running_calls == 0
+        assert await self.tasks(alice) == 1
 
     async def test_private_and_unknown_operations_are_not_found(self, alice: Person, charlie: Person) -> None:
         for operation in ("#token_request", "dance"):

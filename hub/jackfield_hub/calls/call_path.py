@@ -16,7 +16,7 @@ import orjson
 
 from jackfield_hub.calls import service
 from jackfield_hub.calls.body import read_call
-from jackfield_hub.errors import NotFound, Refused, TooLarge, Unavailable, WrongMethod
+from jackfield_hub.errors import NotFound, Refused, TooLarge, WrongMethod
 from jackfield_hub.front_door import App, Message, Receive, Scope, Send, answer
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import service as identity
@@ -51,9 +51,9 @@ class CallPath:
             await self._behind(scope, receive, send)
             return
         scope["state"]["route"] = ROUTE
-        self._running += 1
         try:
-            await _answer_call(send, await self._serve(scope, receive, pieces))
+            with service.place_for_a_call(self._hub):
+                await _answer_call(send, await self._serve(scope, receive, pieces))
         except Refused as refusal:
             await answer(send, refusal)
         except _ClientGone:
@@ -64,7 +64,6 @@ class CallPath:
     async def _serve(self, scope: Scope, receive: Receive, pieces: tuple[bytes, bytes]) -> bytes:
         if scope["method"] != "POST":
             raise WrongMethod(f"This address does not take {scope['method']}", {"Allow": "POST"})
-        self._admit()
         head = _read_head(scope)
         caller = await identity.identify(self._hub, head.authorization)
         scope["state"]["organization_id"] = caller.organization_id
@@ -72,12 +71,6 @@ class CallPath:
         called = service.Address(*(_decoded(piece) for piece in pieces))
         ending = await service.call(self._hub, caller, called, asked, scope["state"]["request_id"])
         return orjson.dumps({"outcome": ending.outcome, "output": orjson.Fragment(ending.output)})
-
-    def _admit(self) -> None:
-        if self._hub.is_draining:
-            raise Unavailable("The hub is stopping; call again in a moment", retry_after_seconds=5)
-        if self._running > self._hub.settings.max_calls_at_once:
-            raise Unavailable("The hub runs as many calls as it may; call again in a moment")
 
 
 def _pieces(scope: Scope) -> tuple[bytes, bytes] | None:

@@ -7,6 +7,8 @@ for it, whatever happens.
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import orjson
@@ -64,6 +66,20 @@ class Ending:
     outcome: TaskOutcome
     output: bytes
     error_code: str | None = None
+
+
+@contextmanager
+def place_for_a_call(hub: Hub) -> Generator[None]:
+    """Hold one of the hub's places for calls while the block runs. Raises Unavailable when there is none."""
+    if hub.is_draining:
+        raise Unavailable("The hub is stopping; call again in a moment", retry_after_seconds=5)
+    if hub.running_calls >= hub.settings.max_calls_at_once:
+        raise Unavailable("The hub runs as many calls as it may; call again in a moment")
+    hub.running_calls += 1
+    try:
+        yield
+    finally:
+        hub.running_calls -= 1
 
 
 async def call(hub: Hub, caller: Caller, called: Address, asked: AskedCall, request_id: str) -> Ending:
