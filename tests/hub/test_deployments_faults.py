@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -12,11 +13,14 @@ import pytest
 
 from jackfield_hub.deployments import service
 from jackfield_hub.deployments.bundles import BundleChanged, digest_of
-from jackfield_hub.hub import Hub
+from jackfield_hub.hub import Hub, open_hub
 from jackfield_hub.settings import Settings
+from tests.conftest import Ground
 from tests.hub.connectors import connector_zip, deploy, deploy_and_wait, deployment_path, until, wait_until_finished
-from tests.hub.people import Person
+from tests.hub.people import Person, front_door, person_of
 
+CALL_PATH = "/core/v1/connectors/acme/versions/1.0/call"
+CALL = {"operation": "say", "input": {}}
 SLOW_IMPORT = {"acme/operations/slow.py": "import time\ntime.sleep(1)\n"}
 
 
@@ -170,3 +174,44 @@ def _flip_a_bit(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+@pytest.mark.parametrize("harm", ["a changed file", "a file more", "a file less", "no bundle"])
+async def test_a_bundle_that_is_not_what_was_built_is_not_run(settings: Settings, ground: Ground, harm: str):
+    async with open_hub(settings) as hub, front_door(hub) as door:
+        await deploy_and_wait(person_of(ground.alices, door), connector_zip())
+    (bundle,) = (settings.data_dir / "bundles").iterdir()
+    damage(bundle, harm)
+
+    async with open_hub(settings) as hub, front_door(hub) as door:
+        alice = person_of(ground.alices, door)
+        refused = await alice.post(CALL_PATH, CALL)
+        used = (await alice.get("/v1/usage")).json["tasks"]
+        await deploy_and_wait(alice, connector_zip())
+        mended = await alice.post(CALL_PATH, CALL)
+
+    assert (refused.status, refused.json["code"], used) == (503, "unavailable", 0)
+    assert mended.json["outcome"] == "success"
+
+
+def damage(bundle: Path, harm: str) -> None:
+    code = next((bundle / "source").rglob("connector.py"))
+    if harm == "a changed file":
+        code.chmod(0o600)
+        code.write_bytes(code.read_bytes() + b"#")
+    elif harm == "a file more":
+        (bundle / "deps").chmod(0o700)
+        (bundle / "deps" / "json.py").write_text("")
+    elif harm == "a file less":
+        code.unlink()
+    else:
+        shutil.rmtree(bundle)
+
+
+async def test_a_bundle_is_read_once_and_not_before_every_call(hub: Hub, alice: Person):
+    await deploy_and_wait(alice, connector_zip())
+    (bundle,) = hub.bundles.folder.iterdir()
+
+    (bundle / "more").write_text("")  # a call that looked again would see it
+
+    assert (await alice.post(CALL_PATH, CALL)).json["outcome"] == "success"

@@ -28,10 +28,11 @@ from jackfield_hub.calls.ledger import new_task_id
 from jackfield_hub.calls.shapes import Task, TaskOutcome, Usage
 from jackfield_hub.catalog import service as catalog
 from jackfield_hub.catalog.shapes import ConnectorVersion
+from jackfield_hub.deployments.bundles import BundleChanged
 from jackfield_hub.errors import Refused, Unavailable
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity.shapes import Caller, Right
-from jackfield_hub.logs import log
+from jackfield_hub.logs import describe, log
 from jackfield_hub.sandbox.failures import Overloaded
 from jackfield_hub.sandbox.pool import Bundle, WorkerKey
 
@@ -162,7 +163,7 @@ async def _run_in_worker(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None, de
         is_checked=True,
     )
     send = Errands(hub, ready.caller.organization_id, ready.connector.service, auth, deadline).send
-    key, bundle = _worker(hub, ready)
+    key, bundle = await _worker(hub, ready)
     try:
         done = await hub.workers.call(key, bundle, wanted, send, deadline)
     except Overloaded:
@@ -172,11 +173,18 @@ async def _run_in_worker(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None, de
     return Ending(TaskOutcome.ERROR, done.output, _error_code(done.output))
 
 
-def _worker(hub: Hub, ready: ReadyCall) -> tuple[WorkerKey, Bundle]:
-    """Which worker runs this: one of the organization that calls, whoever deployed the connector."""
+async def _worker(hub: Hub, ready: ReadyCall) -> tuple[WorkerKey, Bundle]:
+    """Which worker runs this: one of the organization that calls, whoever deployed the connector.
+
+    Raises Unavailable when the connector's files are not what was built: then nothing of them is run.
+    """
     metadata, digest = ready.connector.manifest.metadata, ready.connector.bundle_digest
     key = WorkerKey(ready.caller.organization_id, f"{metadata.name}~{metadata.version}", digest)
-    return key, Bundle(hub.bundles.path(digest), metadata.name.replace("-", "_"), digest)
+    try:
+        return key, Bundle(await hub.bundles.unchanged(digest), metadata.name.replace("-", "_"), digest)
+    except (BundleChanged, OSError) as failure:
+        log.error("bundle_damaged", connector=key.connector, digest=digest, **describe(failure))
+        raise Unavailable("The stored connector is damaged, and nothing was run. Deploy it again.") from None
 
 
 def _error_code(output: bytes) -> str | None:

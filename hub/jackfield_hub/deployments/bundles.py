@@ -9,10 +9,12 @@ bundles/<64 hex digits>/
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -31,6 +33,8 @@ class Bundles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._unchanged: set[str] = set()  # looked at since this process began
+        self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         folder.mkdir(parents=True, exist_ok=True)
         let_workers_pass(folder)
 
@@ -52,7 +56,21 @@ class Bundles:
             if not place.is_dir() or digest_of(place) != digest:
                 raise
             os.utime(place)
+        self._unchanged.add(digest)
         return digest
+
+    async def unchanged(self, digest: str) -> Path:
+        """Return the folder of a bundle, to run what is in it. All of it is read the first time. Raises BundleChanged.
+
+        Disks rot and people tidy up: what is run is what was checked when it was built.
+        """
+        if digest not in self._unchanged:
+            async with self._looking[digest]:
+                if digest not in self._unchanged:
+                    await asyncio.to_thread(self.verify, digest)
+                    self._unchanged.add(digest)
+            self._looking.pop(digest, None)
+        return self.path(digest)
 
     def verify(self, digest: str) -> Path:
         """Return the folder of an unchanged bundle. Reads all of it. Raises BundleChanged."""
@@ -65,10 +83,19 @@ class Bundles:
         """Remove bundles no deployment names, that have been there for so long. Return how many."""
         latest = time.time() - older_than_seconds
         names = {self.path(digest).name for digest in kept}
-        orphans = [path for path in self.folder.iterdir() if path.name not in names and path.stat().st_mtime < latest]
-        for path in orphans:
-            shutil.rmtree(path)
-        return len(orphans)
+        unnamed = [path for path in self.folder.iterdir() if path.name not in names]
+        return sum(_remove_if_older(path, latest) for path in unnamed)
+
+
+def _remove_if_older(path: Path, latest: float) -> bool:
+    """Look at the age only now: the same bundle may have been built again while we were busy with the others."""
+    try:
+        if path.stat().st_mtime >= latest:
+            return False
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def digest_of(folder: Path) -> str:
