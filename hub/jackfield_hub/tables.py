@@ -339,6 +339,19 @@ deployments = Table(
     ),
 )
 
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("organization_id", String(36), ForeignKey("organizations.id"), primary_key=True),
+    Column("actor", String(36), primary_key=True),  # a user's id, or "master"
+    Column("route", String(64), primary_key=True),
+    Column("key_hash", String(64), primary_key=True),  # SHA-256, in hex
+    Column("body_hash", String(64), nullable=False),  # HMAC with the key, in hex
+    Column("answer", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index(None, "organization_id", "created_at"),
+)
+
 jobs = Table(
     "jobs",
     metadata,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
 from jackfield_hub.errors import TooLarge
 from jackfield_hub.hub import Hub
+from jackfield_hub.idempotency.shapes import KEY_HEADER, REPLAYED_HEADER, Promise
 from jackfield_hub.identity import service as identity
 from jackfield_hub.identity.shapes import Caller
 from jackfield_hub.json_body import Model, read_model
@@ -46,6 +47,22 @@ def described_body(model: type[BaseModel]) -> dict[str, Any]:
     """Return what /openapi.json says of a body that `body_of` reads."""
     content = {"application/json": {"schema": model.model_json_schema()}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias=KEY_HEADER,
+        description="A text of your choice: a request that is sent again with it, within 24 hours, is answered as the "
+        "first time and not carried out again.",
+    ),
+]
+
+
+def say_replayed(request: Request, promise: Promise | None) -> None:
+    """Tell the client in a header when the answer is one that was given before."""
+    if promise is not None and promise.is_replay:
+        request.state.answer_headers[REPLAYED_HEADER] = "true"
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:

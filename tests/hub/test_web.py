@@ -284,7 +284,7 @@ async def test_the_description_tells_of_every_address_and_every_refusal(alice: P
     assert "/core/v1/connectors/{name}/versions/{version}/call" in description["paths"]
     for path in description["paths"].values():
         for operation in path.values():
-            assert "422" not in operation["responses"]
+            assert "ValidationError" not in str(operation["responses"])
     names = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(description)))
     assert names <= set(description["components"]["schemas"])
     assert '"null"' not in json.dumps(description)

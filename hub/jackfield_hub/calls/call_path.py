@@ -19,6 +19,7 @@ from jackfield_hub.calls.body import read_call
 from jackfield_hub.errors import NotFound, Refused, TooLarge, WrongMethod
 from jackfield_hub.front_door import App, Message, Receive, Scope, Send, answer
 from jackfield_hub.hub import Hub
+from jackfield_hub.idempotency.shapes import REPLAYED_HEADER, promise_for
 from jackfield_hub.identity import service as identity
 
 ROUTE = "/core/v1/connectors/{name}/versions/{version}/call"
@@ -31,6 +32,7 @@ class _Head:
 
     authorization: str | None = None
     announced_bytes: int = 0
+    idempotency_key: str | None = None
 
 
 class _ClientGone(Exception):
@@ -67,9 +69,13 @@ class CallPath:
         head = _read_head(scope)
         caller = await identity.identify(self._hub, head.authorization)
         scope["state"]["organization_id"] = caller.organization_id
-        asked = read_call(await _read_body(receive, head, self._hub.settings.max_body_bytes))
+        body = await _read_body(receive, head, self._hub.settings.max_body_bytes)
+        asked = read_call(body)
         called = service.Address(*(_decoded(piece) for piece in pieces))
-        ending = await service.call(self._hub, caller, called, asked, scope["state"]["request_id"])
+        promise = promise_for(caller, "call", head.idempotency_key, *pieces, body)
+        ending = await service.call(self._hub, caller, called, asked, scope["state"]["request_id"], promise=promise)
+        if promise is not None and promise.is_replay:
+            scope["state"]["answer_headers"] = {REPLAYED_HEADER: "true"}
         return orjson.dumps({"outcome": ending.outcome, "output": orjson.Fragment(ending.output)})
 
 
@@ -90,13 +96,15 @@ def _decoded(piece: bytes) -> str:
 
 
 def _read_head(scope: Scope) -> _Head:
-    authorization, announced = None, 0
+    authorization, announced, key = None, 0, None
     for name, value in scope["headers"]:
         if name == b"authorization" and authorization is None:  # the first, as everywhere else
             authorization = value.decode("latin-1")
         elif name == b"content-length":
             announced = int(value)  # the server has checked that it is a number
-    return _Head(authorization, announced)
+        elif name == b"idempotency-key":
+            key = value.decode("latin-1")
+    return _Head(authorization, announced, key)
 
 
 async def _read_body(receive: Receive, head: _Head, max_bytes: int) -> bytes:

@@ -15,13 +15,16 @@ import time
 import uuid
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from jackfield_hub.calls import store
-from jackfield_hub.calls.shapes import Task
+from jackfield_hub.calls.shapes import KeptCall, Task
 from jackfield_hub.errors import Refused, Unavailable
+from jackfield_hub.idempotency.shapes import KEPT_SECONDS, Promise
 
 WAITING_LIMIT = 10_000
 GATHER_SECONDS = 0.0005
@@ -41,10 +44,17 @@ class NotRecorded(Refused):
     status = 500
 
 
+class CannotPromise(Unavailable):
+    """The call's Idempotency-Key could not be written down. Nothing was executed."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    task: Task
-    written: asyncio.Future[None]
+    """What waits for the writer. `written` gets what `work` gives."""
+
+    written: asyncio.Future[Any]
+    task: Task | None = None
+    work: store.Work | None = None
 
 
 class Ledger:
@@ -63,6 +73,9 @@ class Ledger:
         """Return a ledger that keeps its rows in this file, made if it is missing."""
         connection = store.connect(path)
         store.create_tables(connection)
+        lost = store.settle(connection)
+        if lost:
+            log.warning("calls_lost", calls=lost)
         ledger = cls(path, connection)
         ledger._writer.start()
         return ledger
@@ -84,19 +97,49 @@ class Ledger:
         if self.waiting >= WAITING_LIMIT:
             raise LedgerBehind("The hub is busy. Nothing was executed; try again in a second.")
 
-    async def record(self, task: Task) -> None:
-        """Return when the task is on the disk. Raises NotRecorded when it cannot be written."""
-        await self.enter(task)
+    async def record(self, task: Task, promise: Promise | None = None, output: bytes = b"") -> None:
+        """Return when the task is on the disk, and with it what its promise was about. Raises NotRecorded."""
+        await self.enter(task, promise, output)
 
-    def enter(self, task: Task) -> asyncio.Future[None]:
+    def enter(self, task: Task, promise: Promise | None = None, output: bytes = b"") -> asyncio.Future[None]:
         """Hand the task to the writer. The future is done when it is on the disk, or holds NotRecorded."""
+        work = (
+            None if promise is None else partial(store.complete, promise=promise, outcome=task.outcome, output=output)
+        )
+        return self._hand_over(task, work)
+
+    async def find_kept(self, promise: Promise, now: float) -> KeptCall | None:
+        """Return what is known of a call with this key, or None."""
+        return await asyncio.to_thread(self._find_kept, promise, now - KEPT_SECONDS)
+
+    async def claim(self, promise: Promise, task: Task, *, may_redo: bool) -> KeptCall | None:
+        """Return None when the call may be run: that it was begun is on the disk. Else what is known of it.
+
+        `task` is what will be in the ledger if the hub dies before the call ends. Raises CannotPromise.
+        """
+        since = task.started_at - KEPT_SECONDS
+        work = partial(store.claim, promise=promise, task=task, since=since, may_redo=may_redo)
+        try:
+            return await self._hand_over(None, work)
+        except NotRecorded:
+            raise CannotPromise("The hub cannot write. Nothing was executed; try again in a moment.") from None
+
+    async def release(self, promise: Promise) -> None:
+        """Forget a claim: nothing was run. Raises NotRecorded."""
+        await self._hand_over(None, partial(store.release, promise=promise))
+
+    def _hand_over(self, task: Task | None, work: store.Work | None) -> asyncio.Future[Any]:
         written = asyncio.get_running_loop().create_future()
         with self._wake:
             if self._is_closing:
                 raise NotRecorded("The hub is stopping; the call's outcome was not recorded.")
-            self._waiting.append(_Entry(task, written))
+            self._waiting.append(_Entry(written, task, work))
             self._wake.notify()
         return written
+
+    def _find_kept(self, promise: Promise, since: float) -> KeptCall | None:
+        with closing(store.connect(self._path)) as connection:
+            return store.find_promise(connection, promise, since)
 
     async def count(self, organization_id: str) -> int:
         """Return how many tasks this organization has used."""
@@ -128,20 +171,24 @@ class Ledger:
 
     def _write(self, batch: list[_Entry]) -> None:
         mistake: NotRecorded | None = None
+        results: list[Any] = []
         try:
-            store.insert_tasks(self._connection, [entry.task for entry in batch])
+            tasks = [entry.task for entry in batch if entry.task is not None]
+            results = store.write(self._connection, tasks, [entry.work for entry in batch if entry.work is not None])
         except Exception as error:  # the writer outlives every failure, or every later call would wait for ever
             log.error("ledger_write_failed", rows=len(batch), error=type(error).__name__)
             mistake = NotRecorded("The call was executed, but its outcome could not be recorded. Look before retrying.")
-        batch[0].written.get_loop().call_soon_threadsafe(_settle, batch, mistake)
+        batch[0].written.get_loop().call_soon_threadsafe(_settle, batch, results, mistake)
 
 
-def _settle(batch: list[_Entry], mistake: NotRecorded | None) -> None:
+def _settle(batch: list[_Entry], results: list[Any], mistake: NotRecorded | None) -> None:
+    given = iter(results)
     for entry in batch:
+        result = next(given, None) if entry.work is not None else None
         if entry.written.done():  # whoever waited has gone; the row is written all the same
             continue
         if mistake is None:
-            entry.written.set_result(None)
+            entry.written.set_result(result)
         else:
             entry.written.set_exception(mistake)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from jackfield_hub.errors import Forbidden, InvalidInput, NotFound, TooLarge, Unavailable, refusals
+from jackfield_hub.idempotency.shapes import KEY_HEADER, IdempotencyInProgress, IdempotencyKeyReused
 
 
 class CallRequest(BaseModel):
@@ -28,6 +29,17 @@ class CallAnswer(BaseModel):
     )
 
 
+_REFUSALS = (
+    InvalidInput,
+    Forbidden,
+    NotFound,
+    IdempotencyInProgress,
+    TooLarge,
+    IdempotencyKeyReused,
+    Unavailable,
+)
+
+
 def describe_call_path() -> dict[str, Any]:
     """Return the paths of calls as OpenAPI has them."""
     return {"/core/v1/connectors/{name}/versions/{version}/call": {"post": _CALL}}
@@ -41,18 +53,23 @@ def _content(model: type[BaseModel]) -> dict[str, Any]:
     return {"content": {"application/json": {"schema": model.model_json_schema()}}}
 
 
+_KEY: dict[str, Any] = {
+    "name": KEY_HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "A text of your choice: a call that is sent again with it, within 24 hours, is answered as the "
+    "first time and not run again.",
+}
 _CALL: dict[str, Any] = {
     "tags": ["Connectors"],
     "summary": "Call Operation",
     "operationId": "call_operation",
     "description": "Run an operation and return how it ended. One task, recorded before this is answered.",
-    "parameters": [_in_path("name", "acme"), _in_path("version", "1.0")],
+    "parameters": [_in_path("name", "acme"), _in_path("version", "1.0"), _KEY],
     "requestBody": {"required": True, **_content(CallRequest)},
     "responses": {
         "200": {"description": "The operation was run.", **_content(CallAnswer)},
-        **{
-            str(status): refusal
-            for status, refusal in refusals(InvalidInput, Forbidden, NotFound, TooLarge, Unavailable).items()
-        },
+        **{str(status): refusal for status, refusal in refusals(*_REFUSALS).items()},
     },
 }

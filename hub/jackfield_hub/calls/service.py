@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import orjson
 
 from jackfield.egress.templates import resolve_template
-from jackfield.errors import InvalidInput, OperationError
+from jackfield.errors import Fault, InvalidInput, OperationError
 from jackfield.exchange import JsonObject
 from jackfield.manifest import OperationManifest
 from jackfield.runner import Call, Wants
@@ -25,12 +25,13 @@ from jackfield_hub.auths.shapes import OpenedAuth, SealedAuth
 from jackfield_hub.calls.body import AskedCall
 from jackfield_hub.calls.errands import Errands
 from jackfield_hub.calls.ledger import new_task_id
-from jackfield_hub.calls.shapes import Task, TaskOutcome, Usage
+from jackfield_hub.calls.shapes import KeptCall, PromiseState, Task, TaskOutcome, Usage
 from jackfield_hub.catalog import service as catalog
 from jackfield_hub.catalog.shapes import ConnectorVersion
 from jackfield_hub.deployments.bundles import BundleChanged
 from jackfield_hub.errors import Refused, Unavailable
 from jackfield_hub.hub import Hub
+from jackfield_hub.idempotency.shapes import IdempotencyInProgress, IdempotencyKeyReused, Promise
 from jackfield_hub.identity.shapes import Caller, Right
 from jackfield_hub.logs import describe, log
 from jackfield_hub.sandbox.failures import Overloaded
@@ -83,29 +84,65 @@ def place_for_a_call(hub: Hub) -> Generator[None]:
         hub.running_calls -= 1
 
 
-async def call(hub: Hub, caller: Caller, called: Address, asked: AskedCall, request_id: str) -> Ending:
+async def call(
+    hub: Hub, caller: Caller, called: Address, asked: AskedCall, request_id: str, *, promise: Promise | None = None
+) -> Ending:
     """Run an operation and return how it ended, which is in the ledger by then.
 
-    Raises NotRecorded when something was run, any other Refused when nothing was.
+    With a promise it is run once, however often it is asked for. Raises NotRecorded when something was run, any other
+    Refused when nothing was.
     """
+    caller.require(Right.CALL)
+    if promise is not None:
+        kept = await hub.ledger.find_kept(promise, hub.clock())
+        if kept is not None and kept.state is not PromiseState.UNKNOWN:
+            return _again(promise, kept)
     ready = await _prepare(hub, caller, called, asked, request_id)
     started_at, began = hub.clock(), time.perf_counter()
 
     def task(ending: Ending) -> Task:
         return _task(ready, ending, started_at, (time.perf_counter() - began) * 1000)
 
+    lost = Ending(TaskOutcome.UNKNOWN, b"")
+    if promise is not None:
+        kept = await hub.ledger.claim(promise, task(lost), may_redo=ready.operation.is_idempotent)
+        if kept is not None:
+            return _again(promise, kept)
     try:
         ending = await _run(hub, ready)
-    except Refused:
-        raise  # no room for it, or an auth nobody can open: nothing was run
+    except Refused:  # no room for it, or an auth nobody can open: nothing was run
+        if promise is not None:
+            await hub.ledger.release(promise)
+        raise
     except BaseException:
         # Stopped in the middle. Nobody waits for the answer any more, but the third party may have acted.
-        hub.ledger.enter(task(Ending(TaskOutcome.UNKNOWN, b"")))
+        hub.ledger.enter(task(lost), promise)
         raise
     done = task(ending)
-    await hub.ledger.record(done)
+    await hub.ledger.record(done, promise, ending.output)
     _say(done)
     return ending
+
+
+def _again(promise: Promise, kept: KeptCall) -> Ending:
+    """Return how a call ended that was asked for before. Raises IdempotencyKeyReused, IdempotencyInProgress."""
+    if kept.body_hash != promise.body_hash:
+        raise IdempotencyKeyReused
+    if kept.state is PromiseState.RUNNING:
+        raise IdempotencyInProgress
+    promise.is_replay = True
+    if kept.state is PromiseState.UNKNOWN:
+        return Ending(TaskOutcome.ERROR, orjson.dumps(_OUTCOME_UNKNOWN), _OUTCOME_UNKNOWN["code"])
+    return Ending(kept.outcome, kept.output)
+
+
+_OUTCOME_UNKNOWN = {
+    "message": "The hub was stopped while this call ran. Whether the third party has acted is not known, so the call "
+    "was not repeated: look there, and call with a new Idempotency-Key if need be.",
+    "code": "#outcome_unknown",
+    "kind": "OutcomeUnknown",
+    "fault": Fault.PLATFORM.value,
+}
 
 
 async def count_usage(hub: Hub, caller: Caller) -> Usage:
@@ -114,7 +151,6 @@ async def count_usage(hub: Hub, caller: Caller) -> Usage:
 
 
 async def _prepare(hub: Hub, caller: Caller, called: Address, asked: AskedCall, request_id: str) -> ReadyCall:
-    caller.require(Right.CALL)
     connector = await catalog.find_version(hub, caller, called.name, called.version)
     operation = catalog.find_operation(connector, asked.operation)
     schema = connector.input_schema(operation.name)

@@ -44,6 +44,24 @@ class Task:
 _VALUES: Callable[[Task], tuple[str | float | None, ...]] = attrgetter(*(field.name for field in fields(Task)))
 
 
+class PromiseState(StrEnum):
+    """How far a call is that was sent with an Idempotency-Key."""
+
+    RUNNING = "running"  #: it was begun; when the hub starts and finds this, it becomes UNKNOWN
+    DONE = "done"  #: `outcome` and `output` are what was answered
+    UNKNOWN = "unknown"  #: the hub was stopped while it ran
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCall:
+    """What is known of a call that was sent with an Idempotency-Key. `output` is JSON text."""
+
+    body_hash: str
+    state: PromiseState
+    outcome: TaskOutcome
+    output: bytes
+
+
 class Usage(BaseModel):
     """What an organization has used."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,7 +11,8 @@ from jackfield_hub.deployments import service
 from jackfield_hub.deployments.refusals import BadArchive
 from jackfield_hub.deployments.shapes import DeploymentElement, Submission
 from jackfield_hub.errors import Forbidden, NotFound, TooLarge, refusals
-from jackfield_hub.web import CurrentCaller, CurrentHub, read_body
+from jackfield_hub.idempotency.shapes import IdempotencyKeyReused, promise_for
+from jackfield_hub.web import CurrentCaller, CurrentHub, IdempotencyKey, read_body, say_replayed
 
 router = APIRouter(tags=["Deployments"])
 
@@ -24,7 +26,7 @@ _BODY: dict[str, Any] = {
 @router.post(
     f"/cdk/v1/deployments/{_CONNECTOR}/{_DEPLOY}",
     response_model_exclude_none=True,
-    responses=refusals(BadArchive, Forbidden, TooLarge),
+    responses=refusals(BadArchive, Forbidden, TooLarge, IdempotencyKeyReused),
     openapi_extra=_BODY,
 )
 @router.post(
@@ -36,11 +38,16 @@ _BODY: dict[str, Any] = {
     f"/internal/v1/{_CONNECTOR}/deployments/{_DEPLOY}", response_model_exclude_none=True, include_in_schema=False
 )
 async def deploy(
-    name: str, version: str, request: Request, caller: CurrentCaller, hub: CurrentHub
+    name: str, version: str, request: Request, caller: CurrentCaller, hub: CurrentHub, *, key: IdempotencyKey = None
 ) -> DeploymentElement:
     """Deploy a connector. The answer says that it was taken; ask for the deployment to see when it is live."""
     body = await read_body(request, service.largest_body(hub.settings))
-    return await service.submit(hub, caller, name, version, body)
+    promise = await asyncio.to_thread(
+        promise_for, caller, "deploy", key, name.encode("utf-8", "replace"), version.encode("utf-8", "replace"), body
+    )
+    deployment = await service.submit(hub, caller, name, version, body, promise=promise)
+    say_replayed(request, promise)
+    return deployment
 
 
 @router.get(

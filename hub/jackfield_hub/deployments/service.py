@@ -19,6 +19,8 @@ from jackfield_hub.deployments.shapes import LATEST, BuildError, Deployment, Dep
 from jackfield_hub.deployments.sources import Sources
 from jackfield_hub.errors import Forbidden, NotFound, TooLarge
 from jackfield_hub.hub import Hub
+from jackfield_hub.idempotency import service as idempotency
+from jackfield_hub.idempotency.shapes import Promise
 from jackfield_hub.identity import namespaces
 from jackfield_hub.identity.shapes import Caller, Right
 from jackfield_hub.settings import Settings
@@ -39,13 +41,19 @@ def largest_body(settings: Settings) -> int:
     return settings.max_upload_bytes * 4 // 3 + _BODY_EXTRA_BYTES
 
 
-async def submit(hub: Hub, caller: Caller, name: str, version: str, body: bytes) -> DeploymentElement:
+async def submit(
+    hub: Hub, caller: Caller, name: str, version: str, body: bytes, *, promise: Promise | None = None
+) -> DeploymentElement:
     """Take a connector's source in. When this returns, the source and the deployment are on disk, and it will be built.
 
     While the same connector version is being deployed, the answer is about that deployment, and this source is not
-    used. Raises Forbidden, InvalidInput, TooLarge, a BadArchive or PathDiffers.
+    used. Raises Forbidden, InvalidInput, TooLarge, a BadArchive or PathDiffers; IdempotencyKeyReused.
     """
     caller.require(Right.DEPLOY)
+    async with hub.database.reading() as tx:
+        known = await idempotency.find_answer(hub, tx, promise)
+    if known is not None:
+        return DeploymentElement.model_validate_json(known)
     archive = await _in_check_thread(_open, hub.settings, body)
     if (archive.metadata.name, archive.metadata.version) != (name, version):
         raise PathDiffers(
@@ -56,11 +64,16 @@ async def submit(hub: Hub, caller: Caller, name: str, version: str, body: bytes)
     async with hub.database.reading() as tx:
         await catalog.check_may_deploy(tx, caller, name, version)
         running = await store.find_active(tx, caller.organization_id, name, version)
-    if running is not None:
+    if running is not None and promise is None:
         return _repeat(caller, running)
     digest = await _in_check_thread(sources(hub).store, archive)
     async with hub.database.transaction() as tx:
-        return await _accept(hub, tx, caller, archive, digest)
+        known = await idempotency.claim(hub, tx, promise)
+        if known is not None:
+            return DeploymentElement.model_validate_json(known)
+        accepted = await _accept(hub, tx, caller, archive, digest)
+        await idempotency.keep(tx, promise, accepted.model_dump_json().encode())
+        return accepted
 
 
 async def read(hub: Hub, caller: Caller, name: str, version: str, deployment_id: str) -> DeploymentElement:

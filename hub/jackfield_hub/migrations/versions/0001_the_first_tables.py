@@ -31,6 +31,20 @@ def upgrade() -> None:
     sa.Column('created_at', sa.Float(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_organizations'))
     )
+    op.create_table('audit',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('actor', sa.Text(), nullable=False),
+    sa.Column('action', sa.String(length=64), nullable=False),
+    sa.Column('subject', sa.Text(), nullable=False),
+    sa.Column('at', sa.Float(), nullable=False),
+    sa.Column('request_id', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_audit_organization_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_audit'))
+    )
+    with op.batch_alter_table('audit', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_audit_organization_id_at'), ['organization_id', 'at'], unique=False)
+
     op.create_table('data_keys',
     sa.Column('id', sa.String(length=36), nullable=False),
     sa.Column('organization_id', sa.String(length=36), nullable=False),
@@ -41,6 +55,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('data_keys', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_data_keys_organization_id'), ['organization_id'], unique=False)
+
+    op.create_table('idempotency_keys',
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('actor', sa.String(length=36), nullable=False),
+    sa.Column('route', sa.String(length=64), nullable=False),
+    sa.Column('key_hash', sa.String(length=64), nullable=False),
+    sa.Column('body_hash', sa.String(length=64), nullable=False),
+    sa.Column('answer', sa.LargeBinary(), nullable=False),
+    sa.Column('created_at', sa.Float(), nullable=False),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_idempotency_keys_organization_id')),
+    sa.PrimaryKeyConstraint('organization_id', 'actor', 'route', 'key_hash', name=op.f('pk_idempotency_keys'))
+    )
+    with op.batch_alter_table('idempotency_keys', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_idempotency_keys_organization_id_created_at'), ['organization_id', 'created_at'], unique=False)
 
     op.create_table('invites',
     sa.Column('id', sa.String(length=36), nullable=False),
@@ -281,20 +309,6 @@ def upgrade() -> None:
     with op.batch_alter_table('auths', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_auths_key_id'), ['key_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_auths_organization_id_owner_id'), ['organization_id', 'owner_id'], unique=False)
-
-    op.create_table('audit',
-    sa.Column('id', sa.String(length=36), nullable=False),
-    sa.Column('organization_id', sa.String(length=36), nullable=False),
-    sa.Column('actor', sa.Text(), nullable=False),
-    sa.Column('action', sa.String(length=64), nullable=False),
-    sa.Column('subject', sa.Text(), nullable=False),
-    sa.Column('at', sa.Float(), nullable=False),
-    sa.Column('request_id', sa.Text(), nullable=True),
-    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_audit_organization_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_audit'))
-    )
-    with op.batch_alter_table('audit', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_audit_organization_id_at'), ['organization_id', 'at'], unique=False)
 
     op.create_table('dialogs',
     sa.Column('id', sa.String(length=36), nullable=False),

@@ -1,0 +1,1 @@
+"""Requests that are sent again, and must not be carried out again."""
