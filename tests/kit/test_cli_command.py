@@ -43,6 +43,7 @@ def test_version_says_command_platform_and_python(cli: CommandLine) -> None:
     assert answer.data.startswith("jackfield/")
     assert answer.data.strip().endswith(f"python-{platform.python_version()}")
     assert set(cli("version", "--json").json) == {"version", "platform", "python"}
+    assert cli("--version") == answer
 
 
 @pytest.mark.parametrize("words", [("version",), ("connectors", "call"), ("connector", "init", "--help")])
@@ -69,6 +70,8 @@ def test_every_command_explains_itself(cli: CommandLine, words: tuple[str, ...])
     ("words", "said"),
     [
         (["verson"], "No such command 'verson'"),
+        (["--verson"], "Next: jackfield --help"),
+        ([], "Usage: jackfield"),
         (["version", "--loud"], "No such option"),
         (["connectors", "call"], "Missing argument 'NAME'"),
         (["connectors", "call", "shop"], "Missing argument 'OPERATION'"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from jackfield.cli.lazy import HubCommand, LazyGroup
+from jackfield.cli.lazy import HubCommand, LazyGroup, load
 from jackfield.cli.mistakes import exit_codes
 
 COMMANDS = {
@@ -26,9 +26,20 @@ COMMANDS = {
 class Jackfield(LazyGroup):
     """The group at the top: here, and only here, what went wrong becomes a text and an exit code."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with exit_codes(ctx):
+            args = super().parse_args(ctx, args)
+        return args  # noqa: RET504 - the block turns a mistake into an exit
+
     def invoke(self, ctx: click.Context) -> object:
         with exit_codes(ctx):
             return super().invoke(ctx)
+
+
+def show_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        ctx.invoke(load(COMMANDS["version"]), as_json=False)
+        ctx.exit()
 
 
 @click.group(
@@ -40,6 +51,9 @@ class Jackfield(LazyGroup):
         "doctor": HubCommand("doctor", "Look for what is wrong, and say how to mend it.", COMMANDS["doctor"]),
     },
     context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="What version prints."
 )
 def command() -> None:
     """Write connectors, test them, deploy them to a hub, call them.
