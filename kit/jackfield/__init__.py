@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jackfield.auth import ApiKey, Basic, Bearer, NoSignIn, Place
+    from jackfield.bodies import Upload
     from jackfield.connector import Connector, UserData
     from jackfield.errors import (
         Conflict,
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "jackfield.auth": ("ApiKey", "Basic", "Bearer", "NoSignIn", "Place"),
+    "jackfield.bodies": ("Upload",),
     "jackfield.connector": ("Connector", "UserData"),
     "jackfield.errors": (
         "Conflict",
@@ -80,6 +82,7 @@ __all__ = [
     "ServiceBroken",
     "ServiceError",
     "TimedOut",
+    "Upload",
     "UserData",
     "choices_from",
 ]
