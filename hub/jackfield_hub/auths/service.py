@@ -157,21 +157,29 @@ async def delete_auth(hub: Hub, caller: Caller, auth_id: str) -> None:
 
 async def list_auths(hub: Hub, caller: Caller) -> Sequence[ListedAuth]:
     """Return the caller's auths, oldest first, each with the service it is for."""
-    listed: list[ListedAuth] = []
+    organization_id = caller.organization_id
     async with hub.database.reading() as tx:
-        for row in await store.list_auths(tx, caller.organization_id, _owner_id(caller)):
-            environment = await services.find_environment(tx, caller.organization_id, row["service_environment_id"])
-            listed.append(
-                ListedAuth(
-                    auth_id=row["id"],
-                    name=row["name"],
-                    state=AuthState(row["state"]),
-                    service=await services.find_service(tx, caller.organization_id, environment.service_id),
-                    environment_id=environment.environment_id,
-                    environment_title=environment.title,
-                )
-            )
-    return listed
+        rows = await store.list_auths(tx, organization_id, _owner_id(caller))
+        # Many auths are for the same few environments.
+        known = {
+            environment_id: await services.find_environment(tx, organization_id, environment_id)
+            for environment_id in {row["service_environment_id"] for row in rows}
+        }
+        kinds = {
+            service_id: await services.find_service(tx, organization_id, service_id)
+            for service_id in {environment.service_id for environment in known.values()}
+        }
+    return [
+        ListedAuth(
+            auth_id=row["id"],
+            name=row["name"],
+            state=AuthState(row["state"]),
+            service=kinds[known[row["service_environment_id"]].service_id],
+            environment_id=row["service_environment_id"],
+            environment_title=known[row["service_environment_id"]].title,
+        )
+        for row in rows
+    ]
 
 
 async def open_own(hub: Hub, caller: Caller, auth_id: str) -> OpenedAuth:
