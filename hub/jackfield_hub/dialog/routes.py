@@ -63,7 +63,7 @@ async def _shown_dialog(dialog_id: str, request: Request, hub: CurrentHub, origi
     secret = request.cookies.get(_cookie_name(f"jackfield-dialog-{dialog_id}", origin))
     if secret is None:
         raise DialogOver
-    return await service.find_shown(hub, dialog_id, secret)
+    return _met(request, await service.find_shown(hub, dialog_id, secret))
 
 
 async def _sent_form(request: Request) -> dict[str, str]:
@@ -80,8 +80,14 @@ async def _sent_form(request: Request) -> dict[str, str]:
 SentForm = Annotated[dict[str, str], Depends(_sent_form)]
 
 
-async def _sent_dialog(dialog_id: str, form: SentForm, hub: CurrentHub) -> Dialog:
-    return await service.find_sent(hub, dialog_id, form.get("form", ""))
+async def _sent_dialog(dialog_id: str, form: SentForm, request: Request, hub: CurrentHub) -> Dialog:
+    return _met(request, await service.find_sent(hub, dialog_id, form.get("form", "")))
+
+
+def _met(request: Request, dialog: Dialog) -> Dialog:
+    """Leave the organization for the log."""
+    request.state.organization_id = dialog.caller.organization_id
+    return dialog
 
 
 ShownDialog = Annotated[Dialog, Depends(_shown_dialog)]
