@@ -278,6 +278,17 @@ def test_run_shows_its_author_where_the_code_broke(cli: CommandLine, shop: Path)
     assert "ZeroDivisionError" not in answer.data
 
 
+def test_what_the_authors_code_prints_stays_out_of_the_data(cli: CommandLine, shop: Path, service: str) -> None:
+    point_to(shop, service)
+    operation = shop / "my_shop" / "operations" / "get_product.py"
+    operation.write_text(operation.read_text("utf-8").replace("    return ", "    print('asking')\n    return "))
+
+    answer = cli.process("connector", "run", "get_product", "--input", '{"product_id": 1}', folder=shop)
+
+    assert answer.json["outcome"] == "success"
+    assert "asking" in answer.talk
+
+
 def test_run_names_the_operations_there_are(cli: CommandLine, shop: Path) -> None:
     answer = cli.process("connector", "run", "nothing", folder=shop)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from jackfield.auth_file import LocalAuth
@@ -31,7 +33,8 @@ def run(connector: Connector, operation: str, values: JsonObject, auth_file: Pat
             user_data=auth.user_data,
             wants=wants,
         )
-        with LocalTransport(auth.grant(connector)) as transport:
+        # What the author's code prints is talk: it may not get into the JSON on stdout.
+        with LocalTransport(auth.grant(connector)) as transport, redirect_stdout(sys.stderr):
             return run_once(connector, call, transport)
     except ProjectMistake as mistake:
         raise CommandFailed(str(mistake)) from None
