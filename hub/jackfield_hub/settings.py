@@ -22,8 +22,6 @@ MEBIBYTE = 1024 * 1024
 
 _ORIGIN = re.compile(r"(https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)/?")
 
-_ORIGIN = re.compile(r"(https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)/?")
-
 Network = IPv4Network | IPv6Network
 
 
@@ -72,6 +70,9 @@ class Settings(BaseSettings):
     renewal_lease_seconds: float = setting(
         30.0, "How long whoever renews a token may stay silent before another tries, in seconds.", gt=0
     )
+    renewal_courier: bool = setting(
+        True, "Whether tokens that work once are renewed by a process that outlives the hub when it is killed."
+    )
     sign_in_doubt_seconds: float = setting(
         60.0, "How long the hub doubts a provider that says a sign-in is over, before it asks again, in seconds.", ge=0
     )
@@ -102,16 +103,6 @@ class Settings(BaseSettings):
         False,
         "Start although connectors are not confined on this host: for one organization that trusts all its connectors, "
         "on a loopback address only.",
-    )
-    public_url: str = setting(
-        "",
-        "Where browsers find this hub, for example https://hub.example.com; empty for the address they say they use. "
-        "Behind a proxy that speaks TLS it must be set.",
-    )
-    dialog_origins: Annotated[tuple[str, ...], NoDecode] = setting(
-        (),
-        "Sites that may show the sign-in dialog in a frame and are told how it ends, joined by commas, for example "
-        "https://app.example.com; empty for any.",
     )
     public_url: str = setting(
         "",
@@ -171,17 +162,6 @@ class Settings(BaseSettings):
             raise ValueError("must be an address such as https://pypi.org/simple")
         return value
 
-    @field_validator("public_url")
-    @classmethod
-    def _one_origin(cls, value: str) -> str:
-        return _origin(value) if value else value
-
-    @field_validator("dialog_origins", mode="before")
-    @classmethod
-    def _split_origins(cls, value: Any) -> Any:
-        parts = value.split(",") if isinstance(value, str) else value
-        return tuple(_origin(part.strip()) for part in parts if part.strip())
-
     @field_validator("data_dir")
     @classmethod
     def _from_here(cls, value: Path) -> Path:
@@ -216,14 +196,6 @@ def read_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as mistake:
         raise SettingMistake("; ".join(_say(error["loc"], error["msg"]) for error in mistake.errors())) from None
-
-
-def _origin(text: str) -> str:
-    """Return scheme, host and port of an address that says nothing else. It becomes part of headers."""
-    match = _ORIGIN.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} must be an origin such as https://hub.example.com, without a path")
-    return match[1].lower()
 
 
 def _origin(text: str) -> str:

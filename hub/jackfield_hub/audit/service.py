@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import uuid
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from jackfield_hub.audit import store
 from jackfield_hub.database import Transaction
-from jackfield_hub.identity.shapes import Caller
 from jackfield_hub.logs import log
+
+if TYPE_CHECKING:  # it brings FastAPI along, which a courier has no use for
+    from jackfield_hub.identity.shapes import Caller
 
 HUB = "hub"  #: the actor when nobody asked for it
 

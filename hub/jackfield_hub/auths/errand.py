@@ -25,7 +25,7 @@ from jackfield_hub.auths.sealing import newest_data_key, seal_json
 from jackfield_hub.auths.shapes import Claim, OpenedAuth
 from jackfield_hub.database import DatabaseAway, Transaction
 from jackfield_hub.logs import log
-from jackfield_hub.services import service as services
+from jackfield_hub.services.finding import find_service
 
 HEARTBEATS_A_LEASE = 3
 REST_SECONDS = 5.0  # after a trouble
@@ -60,7 +60,7 @@ async def _open(tools: Tools, claim: Claim) -> OpenedAuth | None:
         sealed = await find_sealed(tx, claim.organization_id, claim.auth_id)
         if sealed is None or sealed.version != claim.version:
             return None
-        service = await services.find_service(tx, claim.organization_id, sealed.service_id)
+        service = await find_service(tx, claim.organization_id, sealed.service_id)
     return open_auth(tools.vault, sealed, service)
 
 

@@ -10,7 +10,7 @@ from jackfield_hub.auths.vault import DoesNotOpen, Vault
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Refused
 from jackfield_hub.services.effective import open_environment, service_of
-from jackfield_hub.services.environments import find_environment
+from jackfield_hub.services.finding import find_environment
 from jackfield_hub.services.shapes import Service
 
 

@@ -77,6 +77,12 @@ def is_renewable(auth: OpenedAuth) -> bool:
     )
 
 
+def can_be_spent(auth: OpenedAuth) -> bool:
+    """Whether asking may use up something that only the answer replaces: a refresh token that works once."""
+    way = auth.sign_in
+    return isinstance(way, OAuth2) and way.rotates_refresh_tokens and bool(auth.credentials.get("refreshToken"))
+
+
 async def _ask(tools: Tools, auth: OpenedAuth, run_operation: RunOperation | None, deadline: float) -> JsonObject:
     way, sent_at = auth.sign_in, tools.clock()
     if isinstance(way, TokenRequest):

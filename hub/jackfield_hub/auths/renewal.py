@@ -9,8 +9,9 @@
 What comes of a renewal is in the row before anybody uses it; those who wait read it there, whichever process they are
 in. No transaction is open while a provider is asked.
 
-A process may die between asking and storing. Then nobody knows whether the refresh token was spent: the lease runs out,
-that is written to the audit, and the next call tries with the refresh token that is stored.
+A refresh token that works once is not sent by this process but by a courier (courier.py): killing the hub at any moment
+loses no sign-in. When the courier dies too, or the machine, nobody knows whether the token was spent: the lease runs
+out, that is written to the audit, and the next call tries with the refresh token that is stored.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from contextlib import suppress
 
 from jackfield.errors import NoAnswer, NotAllowed, OperationError, PlatformError, TimedOut
 from jackfield.exchange import JsonObject
@@ -26,9 +28,10 @@ from jackfield.oauth.ways import TokenRequest
 from jackfield_hub.audit import service as audit
 from jackfield_hub.audit.service import Action
 from jackfield_hub.auths import store
+from jackfield_hub.auths.couriers import CourierLost, NoCourier
 from jackfield_hub.auths.errand import carry_out
 from jackfield_hub.auths.opening import find_sealed
-from jackfield_hub.auths.provider import PROVIDER_SECONDS
+from jackfield_hub.auths.provider import PROVIDER_SECONDS, can_be_spent
 from jackfield_hub.auths.shapes import AuthState, Claim, OpenedAuth, Progress, SealedAuth
 from jackfield_hub.auths.token_operation import run_token_operation
 from jackfield_hub.errors import NotFound
@@ -79,8 +82,9 @@ async def _renew(hub: Hub, auth: OpenedAuth) -> SealedAuth:
         if progress.lease_until is None or progress.lease_until <= now:
             claim = await _claim(hub, seen, has_lost_one=progress.lease_until is not None)
             if claim is not None:
-                await _carry_out(hub, claim, auth)
-                continue
+                with suppress(CourierLost):  # then the row does not change, and the lease runs out
+                    await _carry_out(hub, claim, auth)
+                    continue
         await asyncio.sleep(random.uniform(*LOOK_SECONDS))  # noqa: S311
     raise TimedOut("The access token could not be renewed in time. Try again later.")
 
@@ -119,8 +123,12 @@ async def _claim(hub: Hub, seen: SealedAuth, *, has_lost_one: bool) -> Claim | N
 async def _carry_out(hub: Hub, claim: Claim, auth: OpenedAuth) -> None:
     if isinstance(auth.sign_in, TokenRequest):
         await carry_out(hub, claim, lambda opened: run_token_operation(hub, opened))
-    else:
-        await carry_out(hub, claim)
+        return
+    if hub.settings.renewal_courier and can_be_spent(auth):
+        with suppress(NoCourier):
+            await hub.couriers.carry(claim)
+            return
+    await carry_out(hub, claim)
 
 
 async def _read(hub: Hub, seen: SealedAuth) -> SealedAuth:

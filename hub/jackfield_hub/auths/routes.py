@@ -17,7 +17,8 @@ from jackfield_hub.auths.shapes import (
     NewAuthentication,
 )
 from jackfield_hub.errors import Forbidden, InvalidInput, NotFound, TooLarge, refusals
-from jackfield_hub.web import CurrentCaller, CurrentHub, body_of, described_body
+from jackfield_hub.idempotency.shapes import IdempotencyKeyReused, promise_for
+from jackfield_hub.web import CurrentCaller, CurrentHub, IdempotencyKey, body_of, described_body, say_replayed
 
 router = APIRouter(prefix="/core/v1/authentications", tags=["Authentications"])
 
@@ -27,13 +28,22 @@ ForceRefresh = Annotated[
 
 
 @router.post(
-    "", responses=refusals(InvalidInput, Forbidden, NotFound, TooLarge), openapi_extra=described_body(NewAuthentication)
+    "",
+    responses=refusals(InvalidInput, Forbidden, NotFound, TooLarge, IdempotencyKeyReused),
+    openapi_extra=described_body(NewAuthentication),
 )
 async def create_auth(
-    wanted: Annotated[NewAuthentication, Depends(body_of(NewAuthentication))], caller: CurrentCaller, hub: CurrentHub
+    wanted: Annotated[NewAuthentication, Depends(body_of(NewAuthentication))],
+    request: Request,
+    caller: CurrentCaller,
+    hub: CurrentHub,
+    key: IdempotencyKey = None,
 ) -> AuthenticationId:
     """Store credentials for a service environment. They are not tried out against the third party."""
-    return AuthenticationId(id=await service.create_auth(hub, caller, wanted))
+    promise = promise_for(caller, "create auth", key, wanted.model_dump_json().encode())
+    created = AuthenticationId(id=await service.create_auth(hub, caller, wanted, promise))
+    say_replayed(request, promise)
+    return created
 
 
 @router.get("/{auth_id}", responses=refusals(Forbidden, NotFound))

@@ -37,6 +37,8 @@ from jackfield_hub.auths.shapes import (
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Conflict, Forbidden, InvalidInput, NotFound, Refused
 from jackfield_hub.hub import Hub
+from jackfield_hub.idempotency import service as idempotency
+from jackfield_hub.idempotency.shapes import Promise
 from jackfield_hub.identity.shapes import Caller, CallerKind, Right
 from jackfield_hub.logs import log
 from jackfield_hub.services import service as services
@@ -58,15 +60,25 @@ class NotRenewed(Refused):
     code = "not_renewed"
 
 
-async def create_auth(hub: Hub, caller: Caller, wanted: NewAuthentication) -> str:
-    """Store credentials and return the auth's id. Raises InvalidInput, NotFound for an unknown environment."""
+async def create_auth(hub: Hub, caller: Caller, wanted: NewAuthentication, promise: Promise | None = None) -> str:
+    """Store credentials and return the auth's id.
+
+    Raises InvalidInput, NotFound for an unknown environment, IdempotencyKeyReused.
+    """
     caller.require(Right.STORE_AUTHS)
     async with hub.database.reading() as tx:
+        known = await idempotency.find_answer(hub, tx, promise)
+        if known is not None:
+            return known.decode()
         environment = await services.find_environment(tx, caller.organization_id, wanted.service_environment_id)
     _check_scopes(wanted.scopes)
     _check(environment, wanted.user_data, wanted.credentials)
     auth_id, now = str(uuid.uuid4()), hub.clock()
     async with hub.database.transaction() as tx:
+        known = await idempotency.claim(hub, tx, promise)
+        if known is not None:
+            return known.decode()
+        await idempotency.keep(tx, promise, auth_id.encode())
         sealed = await _sealed(
             hub, tx, caller.organization_id, auth_id, user_data=wanted.user_data, credentials=wanted.credentials
         )

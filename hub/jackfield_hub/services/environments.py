@@ -12,10 +12,11 @@ from jackfield.exchange import JsonObject
 from jackfield_hub.auths.sealing import newest_data_key, open_json, seal_json
 from jackfield_hub.auths.vault import Vault
 from jackfield_hub.database import Transaction
-from jackfield_hub.errors import InvalidInput, NotFound
+from jackfield_hub.errors import InvalidInput
 from jackfield_hub.hub import Hub
 from jackfield_hub.services import store
 from jackfield_hub.services.effective import SECRETS, environment_values
+from jackfield_hub.services.finding import find_environment  # noqa: F401 - other rooms ask for it here
 from jackfield_hub.services.shapes import (
     EnvironmentAnswer,
     EnvironmentElement,
@@ -26,14 +27,6 @@ from jackfield_hub.services.shapes import (
 )
 
 DEFAULT_ENVIRONMENT = "Production"
-
-
-async def find_environment(tx: Transaction, organization_id: str, environment_id: str) -> ServiceEnvironment:
-    """Return a service environment of this organization. Raises NotFound."""
-    environment = await store.find_environment(tx, organization_id, environment_id)
-    if environment is None:
-        raise NotFound(f"The service environment {environment_id:.50} was not found")
-    return environment
 
 
 async def add_default(tx: Transaction, organization_id: str, service: Service, now: float) -> None:

@@ -17,7 +17,8 @@ from jackfield_hub.hub import Hub
 from jackfield_hub.identity.shapes import Caller, Right
 from jackfield_hub.services import environments, store
 from jackfield_hub.services.effective import check_addresses, schemas
-from jackfield_hub.services.environments import DEFAULT_ENVIRONMENT, find_environment
+from jackfield_hub.services.environments import DEFAULT_ENVIRONMENT
+from jackfield_hub.services.finding import find_environment, find_service  # noqa: F401 - other rooms ask for both here
 from jackfield_hub.services.rows import new_service_row, service_columns
 from jackfield_hub.services.shapes import (
     ChangedService,
@@ -150,14 +151,6 @@ async def list_choices(tx: Transaction, organization_id: str) -> list[tuple[Serv
         for service in sorted(found, key=lambda one: (one.title.lower(), one.name, one.version))
         for environment in await store.list_environments(tx, organization_id, service.service_id)
     ]
-
-
-async def find_service(tx: Transaction, organization_id: str, service_id: str) -> Service:
-    """Return a service of this organization. Raises NotFound."""
-    service = await store.find_service(tx, organization_id, service_id)
-    if service is None:
-        raise NotFound("The service was not found")
-    return service
 
 
 async def _find(tx: Transaction, caller: Caller, ref: ServiceRef) -> Service:
