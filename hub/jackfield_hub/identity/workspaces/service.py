@@ -85,6 +85,7 @@ async def add_member(hub: Hub, caller: Caller, workspace_id: str, wanted: NewMem
     """Take somebody of the organization into a workspace. Raises Forbidden, NotFound, InvalidInput, Conflict."""
     role = roles.workspace_role(wanted.role_id)
     async with hub.database.transaction() as tx:
+        await _find_to_change(tx, caller, workspace_id)
         await members.find_account(tx, caller.organization_id, wanted.user_id)
         await take_in(hub, tx, caller, workspace_id, user_id=wanted.user_id, role=role)
 
