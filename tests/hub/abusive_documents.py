@@ -83,7 +83,7 @@ DEPTH = {
 
 ALIASES = {
     "a hundred names": Abuse("{ " + aliases(100) + " }", "too_many_aliases"),
-    "a hundred lists": Abuse("{ " + aliases(100, LIST) + " }", "too_many_aliases"),
+    "sixty lists": Abuse("{ " + aliases(60, LIST) + " }", "too_many_aliases"),
     "names inside a list": Abuse("{ users { edges { node { " + aliases(100, "id") + " } } } }", "too_many_aliases"),
     "ten names, eight times over": Abuse(doubling(3, aliases(10)), "too_many_aliases"),
     "one name, a hundred times over": Abuse(doubling(7, "a: __typename"), "too_many_aliases"),
@@ -134,14 +134,14 @@ FIELDS = {
     "more definitions than fifty": Abuse(
         "{ __typename } " + " ".join(f"fragment F{n} on Query {{ __typename }}" for n in range(60)), "query_too_long"
     ),
-    "more words than two thousand": Abuse("{ " + "__typename " * 3000 + "}", "query_too_long"),
+    "more words than a thousand": Abuse("{ " + "__typename " * 3000 + "}", "query_too_long"),
     "a name of fifty thousand letters": Abuse("{ " + "a" * 50_000 + " }"),
     "more letters than a hundred thousand": Abuse("{ __typename } # " + "a" * 100_000, "query_too_long"),
     "a long comment": Abuse("# " + "a" * 90_000 + "\n{ nothing }"),
     "ninety thousand commas": Abuse("{ nothing " + "," * 90_000 + "}"),
     "a long text": Abuse(create(name='"' + "a" * 90_000 + '"', externalUserId='"x"'), "invalid_input"),
     "fields that clash, again and again": Abuse(
-        "{ " + " ".join(f"viewer {{ details {{ name }} }} users(first: {n}) {{ __typename }}" for n in range(60)) + " }"
+        "{ " + " ".join(f"viewer {{ details {{ name }} }} users(first: {n}) {{ __typename }}" for n in range(40)) + " }"
     ),
     "unknown fields, again and again": Abuse("{ " + " ".join(f"nothing{n}" for n in range(400)) + " }"),
 }

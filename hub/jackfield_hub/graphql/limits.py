@@ -32,11 +32,11 @@ from graphql.validation import MaxIntrospectionDepthRule
 from strawberry.extensions import SchemaExtension
 
 MAX_CHARACTERS = 100_000  #: of a document; large inputs belong into its variables
-MAX_TOKENS = 2_000  #: words and signs of a document
+MAX_TOKENS = 1_000  #: words and signs of a document
 MAX_BRACKETS = 100  #: open at the same time, of any kind
 MAX_DEFINITIONS = 50  #: operations and fragments
 MAX_DEPTH = 20  #: of fields inside fields; introspection takes about 15
-MAX_FIELDS = 500
+MAX_FIELDS = 400
 MAX_ALIASES = 30
 MAX_DIRECTIVES = 30
 MAX_PAGE = 5_000  #: nodes of one list
