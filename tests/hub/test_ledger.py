@@ -163,6 +163,45 @@ async def test_calls_are_refused_before_they_run_when_the_disk_cannot_follow(
     await ledger.close()
 
 
+async def test_while_the_disk_is_full_nothing_is_run_and_what_was_run_is_written_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledgers, "RETRY_SECONDS", 0.05)
+    ledger = Ledger.open(tmp_path / "usage.db")
+    fill_disk(ledger)
+
+    run_when_it_got_full = [task() for _ in range(200)]
+    ends = await asyncio.gather(*map(ledger.record, run_when_it_got_full), return_exceptions=True)
+    assert any(isinstance(end, NotRecorded) for end in ends)
+    with pytest.raises(LedgerBehind):
+        ledger.admit()
+
+    make_room(ledger)
+    async with asyncio.timeout(10):
+        while is_full(ledger):  # noqa: ASYNC110 - the writer is a thread and sets no event
+            await asyncio.sleep(0.01)
+    assert set(stored_ids(tmp_path / "usage.db")) == {one.task_id for one in run_when_it_got_full}
+    assert await ledger.count("org-alice") == 200
+    await ledger.close()
+
+
+def fill_disk(ledger: Ledger) -> None:
+    """Let SQLite answer as it does on a full disk."""
+    ledger._connection.execute("PRAGMA max_page_count = 1")  # pyright: ignore[reportPrivateUsage]
+
+
+def make_room(ledger: Ledger) -> None:
+    ledger._connection.execute("PRAGMA max_page_count = 1000000")  # pyright: ignore[reportPrivateUsage]
+
+
+def is_full(ledger: Ledger) -> bool:
+    try:
+        ledger.admit()
+    except LedgerBehind:
+        return True
+    return False
+
+
 def test_ids_are_in_the_order_of_time() -> None:
     ids = [uuid.UUID(new_task_id()) for _ in range(100)]
 

@@ -28,6 +28,7 @@ from jackfield_hub.idempotency.shapes import KEPT_SECONDS, Promise
 
 WAITING_LIMIT = 10_000
 GATHER_SECONDS = 0.0005
+RETRY_SECONDS = 1.0  # how often we try to write what a full disk did not take
 BUSY_BATCH = 2  # above this many rows in a batch there is load, and it pays to gather a little longer
 
 log = structlog.get_logger()
@@ -65,6 +66,7 @@ class Ledger:
         self._connection = connection
         self._wake = threading.Condition()
         self._waiting: list[_Entry] = []
+        self._unwritten: list[_Entry] = []  #: executed, but the disk did not take it yet
         self._is_closing = False
         self._writer = threading.Thread(target=self._write_until_closed, name="ledger", daemon=True)
 
@@ -96,6 +98,8 @@ class Ledger:
         """Ask before a call is executed, so that what was executed can always be recorded. Raises LedgerBehind."""
         if self.waiting >= WAITING_LIMIT:
             raise LedgerBehind("The hub is busy. Nothing was executed; try again in a second.")
+        if self._unwritten:
+            raise LedgerBehind("The hub cannot write: is its disk full? Nothing was executed; try again in a moment.")
 
     async def record(self, task: Task, promise: Promise | None = None, output: bytes = b"") -> None:
         """Return when the task is on the disk, and with it what its promise was about. Raises NotRecorded."""
@@ -154,14 +158,20 @@ class Ledger:
         while self._wait_for_entries():
             if len(batch) > BUSY_BATCH:
                 time.sleep(GATHER_SECONDS)
+            self._catch_up()
             batch = self._take()
-            self._write(batch)
+            if batch:
+                self._write(batch)
+        self._catch_up()
+        if self._unwritten:
+            log.error("calls_not_recorded", calls=len(self._unwritten))
         self._connection.close()
 
     def _wait_for_entries(self) -> bool:
+        patience = RETRY_SECONDS if self._unwritten else None
         with self._wake:
-            self._wake.wait_for(lambda: self._waiting or self._is_closing)
-            return bool(self._waiting)
+            self._wake.wait_for(lambda: self._waiting or self._is_closing, patience)
+            return bool(self._waiting) or not self._is_closing
 
     def _take(self) -> list[_Entry]:
         # Under the lock: an entry added between reading the list and replacing it would never be written.
@@ -173,12 +183,29 @@ class Ledger:
         mistake: NotRecorded | None = None
         results: list[Any] = []
         try:
-            tasks = [entry.task for entry in batch if entry.task is not None]
-            results = store.write(self._connection, tasks, [entry.work for entry in batch if entry.work is not None])
+            results = self._write_all(batch)
         except Exception as error:  # the writer outlives every failure, or every later call would wait for ever
             log.error("ledger_write_failed", rows=len(batch), error=type(error).__name__)
+            if isinstance(error, sqlite3.OperationalError):
+                self._unwritten += [entry for entry in batch if entry.task is not None]
             mistake = NotRecorded("The call was executed, but its outcome could not be recorded. Look before retrying.")
         batch[0].written.get_loop().call_soon_threadsafe(_settle, batch, results, mistake)
+
+    def _catch_up(self) -> None:
+        """Write what was executed while the disk was full. Until that is done, nothing more is executed."""
+        if not self._unwritten:
+            return
+        try:
+            self._write_all(self._unwritten)
+        except sqlite3.OperationalError:
+            return  # still full
+        except sqlite3.Error as error:
+            log.error("calls_not_recorded", calls=len(self._unwritten), error=type(error).__name__)
+        self._unwritten = []
+
+    def _write_all(self, entries: list[_Entry]) -> list[Any]:
+        tasks = [entry.task for entry in entries if entry.task is not None]
+        return store.write(self._connection, tasks, [entry.work for entry in entries if entry.work is not None])
 
 
 def _settle(batch: list[_Entry], results: list[Any], mistake: NotRecorded | None) -> None:
