@@ -39,16 +39,20 @@ class LocalTransport:
     def send(self, request: Request) -> Response:
         deadline = time.monotonic() + self._deadline_seconds
         sending = asyncio.run_coroutine_threadsafe(self._engine.send(request, self._grant, deadline), self._loop)
-        try:
-            return sending.result()
-        except BaseException:
-            sending.cancel()  # Ctrl-C: nobody waits for the answer any more
-            raise
+        return sending.result()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self._engine.close(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _end(self) -> None:
+        """Close the engine, and give up requests nobody waits for any more: somebody pressed Ctrl-C."""
+        abandoned = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
+        for sending in abandoned:
+            sending.cancel()
+        await asyncio.gather(*abandoned, return_exceptions=True)
+        await self._engine.close()
