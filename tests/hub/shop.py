@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator
@@ -176,9 +177,8 @@ async def put_in_place(
             "service": {"name": name, "version": "1"},
         }
     )
-    digest = f"sha256:{uuid.uuid4().hex}{uuid.uuid4().hex}"
     package = name.replace("-", "_")
-    folder = hub.bundles.path(digest)
+    folder = hub.bundles.folder / f"draft-{uuid.uuid4()}"
     operations = folder / "source" / package / "operations"
     operations.mkdir(parents=True)
     (folder / "deps").mkdir()
@@ -187,8 +187,10 @@ async def put_in_place(
     (operations.parent / "connector.py").write_text(CONNECTOR.format(base_url=base_url, sign_in=sign_in))
     (operations / "__init__.py").write_text('"""One file for all, to be short."""\n')
     (operations / "everything.py").write_text(code.format(package=package))
-    described = await hub.workers.describe(Bundle(folder, package, digest), metadata, time.monotonic() + 30)
+    (folder / "bundle.json").write_text(str(folder.name))  # no two are the same, as no two deployments are
+    described = await hub.workers.describe(Bundle(folder, package, folder.name), metadata, time.monotonic() + 30)
     manifest = Manifest.from_json(described)
+    digest = await asyncio.to_thread(hub.bundles.store, folder)
     async with hub.database.transaction() as tx:
         await catalog.publish(hub, tx, Publication(organization_id, str(uuid.uuid4()), None, digest, manifest))
     return manifest
