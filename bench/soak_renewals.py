@@ -36,7 +36,7 @@ from jackfield_hub.settings import Settings
 from tests.hub.light_hub import light_hub
 from tests.hub.signed_in import consented
 
-LEASE_SECONDS = 3.0
+LEASE_SECONDS = 6.0
 MARGIN_SECONDS = 3.0  # how much longer a token lives than the provider takes, so that all of a round can use it
 ROUND_SECONDS = 90.0
 

@@ -11,7 +11,8 @@ The claim is kept alive by a heartbeat for as long as the provider takes.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 
 from jackfield.errors import OperationError, PlatformError
 from jackfield.exchange import JsonObject
@@ -32,22 +33,47 @@ REST_SECONDS = 5.0  # after a trouble
 LONGEST_REST_SECONDS = 300.0
 
 
+class ClaimLost(Exception):
+    """Somebody else renews it by now: two requests with one refresh token would be the end of the sign-in."""
+
+
 async def carry_out(tools: Tools, claim: Claim, run_operation: RunOperation | None = None) -> None:
     """Renew what was claimed. Whatever the provider does is written down and not raised."""
+    async with beating(tools, claim):
+        try:
+            await _carry_out(tools, claim, run_operation)
+        except ClaimLost:
+            log.warning("claim_lost", auth=claim.auth_id, fence=claim.fence)
+
+
+@asynccontextmanager
+async def beating(tools: Tools, claim: Claim) -> AsyncGenerator[None]:
+    """Keep a claim alive while the block runs."""
     heart = asyncio.create_task(_beat(tools, claim))
+    try:
+        yield
+    finally:
+        heart.cancel()
+
+
+async def _carry_out(tools: Tools, claim: Claim, run_operation: RunOperation | None) -> None:
     try:
         auth = await _open(tools, claim)
         if auth is None:
             return  # it was removed, or changed by hand: nothing is left to renew
-        credentials = await get_tokens(tools, auth, run_operation, is_doubted=claim.refused_at is not None)
+        credentials = await get_tokens(
+            tools,
+            auth,
+            run_operation,
+            hold=lambda: _hold(tools, claim),
+            is_doubted=claim.refused_at is not None,
+        )
     except OperationError as problem:
         await _write_down(tools, claim, problem)
     except CannotBeOpened as refusal:
         await _write_down(tools, claim, PlatformError(refusal.message))
     else:
         await _store(tools, claim, credentials)
-    finally:
-        heart.cancel()
 
 
 def say(problem: OperationError) -> JsonObject:
@@ -64,14 +90,19 @@ async def _open(tools: Tools, claim: Claim) -> OpenedAuth | None:
     return open_auth(tools.vault, sealed, service)
 
 
+async def _hold(tools: Tools, claim: Claim) -> None:
+    """Make sure that the claim is still ours. Raises ClaimLost."""
+    async with tools.database.transaction() as tx:
+        if not await store.prolong(tx, claim, await tx.now() + tools.settings.renewal_lease_seconds):
+            raise ClaimLost
+
+
 async def _beat(tools: Tools, claim: Claim) -> None:
-    """Keep the claim. One that was lost is not given up: nobody else will ever see the tokens we are waiting for."""
-    lease_seconds = tools.settings.renewal_lease_seconds
+    """Keep the claim. One that was lost meanwhile does not end the waiting: nobody else will ever see that answer."""
     while True:
-        await asyncio.sleep(lease_seconds / HEARTBEATS_A_LEASE)
-        with suppress(DatabaseAway):
-            async with tools.database.transaction() as tx:
-                await store.prolong(tx, claim, await tx.now() + lease_seconds)
+        await asyncio.sleep(tools.settings.renewal_lease_seconds / HEARTBEATS_A_LEASE)
+        with suppress(DatabaseAway, ClaimLost):
+            await _hold(tools, claim)
 
 
 async def _store(tools: Tools, claim: Claim, credentials: JsonObject) -> None:

@@ -43,16 +43,23 @@ class Tools(Protocol):
 
 
 async def get_tokens(
-    tools: Tools, auth: OpenedAuth, run_operation: RunOperation | None, *, is_doubted: bool = False
+    tools: Tools,
+    auth: OpenedAuth,
+    run_operation: RunOperation | None,
+    *,
+    hold: Callable[[], Awaitable[None]],
+    is_doubted: bool,
 ) -> JsonObject:
     """Return the auth's credentials with a new access token in them.
 
     What may be a passing trouble is tried again; so is a refusal, once, unless `is_doubted`: it was refused before.
-    Raises OperationError: TokenRefused and its subclasses, NoAnswer.
+    `hold` is called before the provider is asked, each time. Raises what it raises, and OperationError: TokenRefused
+    and its subclasses, NoAnswer.
     """
     deadline, attempt, credentials, is_refused = time.monotonic() + PROVIDER_SECONDS, 0, auth.credentials, is_doubted
     while True:
         attempt += 1
+        await hold()
         try:
             return await _ask(tools, replace(auth, credentials=credentials), run_operation, deadline)
         except NoRefreshToken:

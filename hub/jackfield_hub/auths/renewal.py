@@ -29,7 +29,7 @@ from jackfield_hub.audit import service as audit
 from jackfield_hub.audit.service import Action
 from jackfield_hub.auths import store
 from jackfield_hub.auths.couriers import CourierLost, NoCourier
-from jackfield_hub.auths.errand import carry_out
+from jackfield_hub.auths.errand import beating, carry_out
 from jackfield_hub.auths.opening import find_sealed
 from jackfield_hub.auths.provider import PROVIDER_SECONDS, can_be_spent
 from jackfield_hub.auths.shapes import AuthState, Claim, OpenedAuth, Progress, SealedAuth
@@ -126,7 +126,8 @@ async def _carry_out(hub: Hub, claim: Claim, auth: OpenedAuth) -> None:
         return
     if hub.settings.renewal_courier and can_be_spent(auth):
         with suppress(NoCourier):
-            await hub.couriers.carry(claim)
+            async with beating(hub, claim):  # until the courier is ready to do so
+                await hub.couriers.carry(claim)
             return
     await carry_out(hub, claim)
 
