@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -134,7 +134,7 @@ async def code_for(founder: Person, person: Person) -> str:
     return made["generateAuthorizationCode"]["authorizationCode"]
 
 
-def link(kind: str = "create", rest: str = "", /, **query: str) -> str:
+def link(kind: str = "create", rest: str = "", /, **query: str | Sequence[str]) -> str:
     """Return an address of the dialog; `scopes` stands for `scopes[]`."""
     said = {("scopes[]" if name == "scopes" else name): text for name, text in query.items()}
-    return f"/external/auth/{kind}/acme{rest}?{urlencode(said)}"
+    return f"/external/auth/{kind}/acme{rest}?{urlencode(said, doseq=True)}"

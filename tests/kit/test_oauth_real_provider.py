@@ -5,14 +5,10 @@ These tests run where node and the npm package are installed (`.venv-services/no
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -32,40 +28,20 @@ from jackfield.oauth.errors import (
 from jackfield.oauth.token_answers import needs_refresh, read_token_answer
 from jackfield.oauth.token_requests import client_credentials_request, code_request, refresh_request, renewal_request
 from tests.kit.plain_http import get, send
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-MODULES = REPOSITORY / ".venv-services" / "node" / "node_modules"
-SERVER = Path(__file__).parent / "oidc_provider" / "server.mjs"
-NODE = shutil.which("node")
+from tests.kit.real_provider import IS_THERE, WHY_NOT, oidc_provider
 
 REDIRECT_URI = "http://127.0.0.1:9/back"
 SECRET = "s3cr+t/=&%?"
 IN_HEADER = Client("in-header", SECRET)
 ACCESS_SECONDS = 3
 
-pytestmark = [
-    pytest.mark.skipif(NODE is None, reason="node is not installed"),
-    pytest.mark.skipif(
-        not (MODULES / "oidc-provider").is_dir(),
-        reason="oidc-provider is not installed: npm install --prefix .venv-services/node oidc-provider@9.13.3",
-    ),
-]
+pytestmark = pytest.mark.skipif(not IS_THERE, reason=WHY_NOT)
 
 
 @pytest.fixture(scope="module")
 def origin() -> Generator[str]:
-    """Where the provider is, which is its issuer, too."""
-    assert NODE is not None
-    command = [NODE, str(SERVER), str(MODULES), REDIRECT_URI, str(ACCESS_SECONDS)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        # Warnings about a test's settings may come first.
-        line = next(line for line in process.stdout if line.startswith("{"))
-        try:
-            yield f"http://127.0.0.1:{json.loads(line)['port']}"
-        finally:
-            process.stdin.close()
+    with oidc_provider(REDIRECT_URI, ACCESS_SECONDS) as origin:
+        yield origin
 
 
 def way_to(origin: str, **settings: Any) -> OAuth2Code:

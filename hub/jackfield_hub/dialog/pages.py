@@ -42,9 +42,9 @@ class Pages:
         """
         return self._draw("leaving.html", 200, setting=setting, url=url)
 
-    def finished(self, message: Finished) -> Response:
+    def finished(self, dialog: Dialog, message: Finished) -> Response:
         """The auth is stored."""
-        return self._draw("finished.html", 200, message=message)
+        return self._draw("finished.html", 200, message=message, is_edit=dialog.is_edit)
 
     def closed(self) -> Response:
         """The person does not want to go on."""

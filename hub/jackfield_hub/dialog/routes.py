@@ -21,7 +21,7 @@ from jackfield_hub.web import CurrentHub, read_body
 
 MAX_FORM_BYTES = 1024 * 1024
 MAX_FIELDS = 1000
-STATIC_FILES = {"dialog.css": "text/css", "dialog.js": "text/javascript"}
+STATIC_FILES = {"dialog.css": "text/css", "dialog.js": "text/javascript", "icon.svg": "image/svg+xml"}
 DIALOG_PATH = "/external/auth/dialogs"
 
 
@@ -130,7 +130,7 @@ async def open_edit(auth_id: str, code: Code, scopes: Scopes, hub: CurrentHub, o
 async def show(dialog: ShownDialog, hub: CurrentHub, pages: CurrentPages) -> Response:
     """Show the page a dialog is at."""
     if dialog.is_finished:
-        return pages.finished(await entry.ending(hub, dialog))
+        return pages.finished(dialog, await entry.ending(hub, dialog))
     return await _form_or_choices(hub, dialog, pages)
 
 
@@ -145,10 +145,10 @@ async def choose(dialog: SentDialog, form: SentForm, hub: CurrentHub, pages: Cur
 async def submit(dialog: SentDialog, form: SentForm, hub: CurrentHub, origin: Origin, pages: CurrentPages) -> Response:
     """Take what was filled in."""
     if dialog.is_finished:
-        return pages.finished(await entry.ending(hub, dialog))
+        return pages.finished(dialog, await entry.ending(hub, dialog))
     match await entry.submit(hub, dialog, form, origin):
         case Finished() as message:
-            return pages.finished(message)
+            return pages.finished(dialog, message)
         case Departure() as departure:
             answer = pages.leaving(await service.find_setting(hub, dialog), departure.url)
             _set_cookie(answer, departure.cookie, departure.secret, origin, consent.STATE_SECONDS)
@@ -177,12 +177,12 @@ async def come_back(request: Request, hub: CurrentHub, origin: Origin, pages: Cu
         is_here = f"jackfield-dialog-{refusal.dialog_id}" in cookies
         return pages.trouble(refusal, refusal.dialog_id if is_here else None)
     message = await entry.store(hub, consented.dialog, consented.setting, consented.draft, consented.scopes)
-    return pages.finished(message)
+    return pages.finished(consented.dialog, message)
 
 
 @router.get("/external/auth/static/{name}")
 async def read_file(name: str) -> Response:
-    """Read the script or the style of the pages."""
+    """Read the script, the style or the icon of the pages."""
     if name not in STATIC_FILES:
         raise NotFound("There is no such file")
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=300"}

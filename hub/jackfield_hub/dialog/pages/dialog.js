@@ -3,14 +3,16 @@
 //   <body data-message='{"type": "tray.authpopup.finish", …}' data-origins='["https://app.example.com"]'>
 "use strict";
 
-const { message, origins } = document.body.dataset;
+const { message } = document.body.dataset;
+const origins = JSON.parse(document.body.dataset.origins);
 const isFramed = window.parent !== window;
 const host = isFramed ? window.parent : window.opener;
 const CONSENT_WINDOW = "jackfield-consent";
 
 function tell(said) {
-  // The messages hold no secret, and browsers deliver each only to a window of the origin it is for.
-  for (const origin of JSON.parse(origins)) host?.postMessage(said, origin);
+  // Browsers deliver a message only to a window of the origin it is for. Our own page may be the one that opened us.
+  const targets = origins.includes("*") ? ["*"] : [...origins, window.location.origin];
+  for (const origin of targets) host?.postMessage(said, origin);
 }
 
 if (message) tell(JSON.parse(message));
@@ -40,4 +42,5 @@ window.addEventListener("message", (event) => {
   else tell(event.data);
 });
 
-document.querySelector("[aria-invalid], input:not([type=hidden]), select, textarea, button")?.focus();
+const fields = "input:not([type=hidden]), select, textarea, button";
+(document.querySelector("[aria-invalid]") ?? document.querySelector(fields))?.focus();
