@@ -152,6 +152,27 @@ class HubClient:
     def revoke_token(self, token_id: str) -> None:
         self._send("DELETE", f"/v1/tokens/{quote(token_id, safe='')}")
 
+    def list_services(self) -> list[JsonObject]:
+        """Return the organization's services: `[{"name": "acme", "version": 1, "title": …}]`."""
+        return self._send("GET", "/v1/services").get("elements", [])
+
+    def service(self, name: str, version: int) -> JsonObject:
+        """Return a service with its environments."""
+        return self._send("GET", _service(name, version))
+
+    def create_service(self, body: JsonObject) -> JsonObject:
+        return self._send("POST", "/v1/services", body)
+
+    def change_service(self, name: str, version: int, body: JsonObject) -> JsonObject:
+        return self._send("PUT", _service(name, version), body)
+
+    def create_environment(self, name: str, version: int, body: JsonObject) -> JsonObject:
+        return self._send("POST", f"{_service(name, version)}/environments", body)
+
+    def change_environment(self, name: str, version: int, environment_id: str, body: JsonObject) -> JsonObject:
+        """Change an environment; a client secret that `body` leaves out stays."""
+        return self._send("PUT", f"{_service(name, version)}/environments/{quote(environment_id, safe='')}", body)
+
     def _send(
         self, method: str, path: str, body: JsonObject | None = None, timeout_seconds: float | None = None
     ) -> JsonObject:
@@ -195,6 +216,10 @@ class HubClient:
 
 def _connector(name: str, version: str) -> str:
     return f"/core/v1/connectors/{quote(name, safe='')}/versions/{quote(version, safe='')}"
+
+
+def _service(name: str, version: int) -> str:
+    return f"/v1/services/{quote(name, safe='')}/versions/{version}"
 
 
 def _deployments(name: str, version: str) -> str:

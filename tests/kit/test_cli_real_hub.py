@@ -77,3 +77,44 @@ def new_shop(cli: CommandLine, url: str) -> Path:
     shop = cli.folder / "my-shop"
     (shop / "my_shop" / "connector.py").write_text(f'from jackfield import Connector\n\nmy_shop = Connector("{url}")\n')
     return shop
+
+
+SERVICE = """{
+  "name": "diary",
+  "title": "Diary",
+  "baseUrl": "https://api.diary.example",
+  "signIn": {"kind": "bearer"},
+  "environments": [{"title": "Production", "clientId": "app", "clientSecret": "the-secret-of-the-app"}]
+}
+"""
+
+
+def test_a_service_is_set_up_from_a_file_shown_and_changed(cli_at_hub: CommandLine) -> None:
+    (cli_at_hub.folder / "diary.json").write_text(SERVICE)
+
+    made = cli_at_hub.process("service", "create", "--from", "diary.json", folder=cli_at_hub.folder)
+    assert made.exit_code == 0, made.talk
+    assert '"service": {"name": "diary", "version": "1"}' in made.talk
+
+    shown = cli_at_hub.process("service", "show", "diary")
+    assert shown.json["environments"][0]["hasClientSecret"] is True
+    assert "the-secret" not in shown.data + made.data + made.talk
+    changed = shown.data.replace("https://api.diary.example", "https://api2.diary.example")
+    updated = cli_at_hub.process("service", "update", "--from", "-", "--json", stdin=changed)
+    assert updated.exit_code == 0, updated.talk
+    assert updated.json["baseUrl"] == "https://api2.diary.example"
+    assert updated.json["environments"] == shown.json["environments"]
+    listed = cli_at_hub.process("service", "list", "--json").json["elements"]
+    assert ("diary", 1) in [(one["name"], one["version"]) for one in listed]
+
+
+def test_a_service_that_cannot_be_set_up_says_why(cli_at_hub: CommandLine) -> None:
+    (cli_at_hub.folder / "wrong.json").write_text('{"name": "x", "title": "X", "signIn": {"kind": "magic"}}')
+
+    refused = cli_at_hub.process("service", "create", "--from", "wrong.json", folder=cli_at_hub.folder)
+    no_file = cli_at_hub.process("service", "create", "--from", "nothing.json")
+    unknown = cli_at_hub.process("service", "show", "nothing")
+
+    assert (refused.exit_code, "unknown way to sign in" in refused.talk) == (1, True)
+    assert (no_file.exit_code, "nothing.json" in no_file.talk) == (2, True)
+    assert (unknown.exit_code, "jackfield service list" in unknown.talk) == (1, True)

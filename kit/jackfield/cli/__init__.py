@@ -14,6 +14,7 @@ COMMANDS = {
     "permissions": "jackfield.cli.permissions:permissions",
     "namespace": "jackfield.cli.namespace:namespace",
     "token": "jackfield.cli.token:token",
+    "service": "jackfield.cli.service:service",
     "login": "jackfield.cli.login:login",
     "logout": "jackfield.cli.login:logout",
     "profiles": "jackfield.cli.login:profiles",
