@@ -1,10 +1,12 @@
 """JSON that strangers send, read strictly: what is refused here would break something further in.
 
-Not JSON to us: NaN and infinities, half a surrogate pair, text that is not UTF-8, and nesting no honest client sends.
+Not JSON to us: NaN and infinities, half a surrogate pair, text that is not UTF-8, and more nesting or more values than
+an honest client sends.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
@@ -17,11 +19,15 @@ from jackfield_hub.errors import InvalidInput
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_DEPTH = 100
+MAX_VALUES = 500_000  # ten megabytes of `[[],[],…]` would take hundreds to read, and everybody's time
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)  # one without an end is one too: read once
 _SHOWN_CHARACTERS = 100
 
 
 def read_object(content: bytes) -> JsonObject:
     """Return the object a body holds, whatever its Content-Type said. Raises InvalidInput."""
+    if _count_values(content) > MAX_VALUES:
+        raise invalid(f"more than {MAX_VALUES} values; send less at a time")
     try:
         value = orjson.loads(content)
     except orjson.JSONDecodeError as mistake:
@@ -51,6 +57,15 @@ def invalid(problem: str) -> InvalidInput:
 def shown(value: Json) -> str:
     """Return the beginning of a value as JSON, to be recognised by whoever sent it."""
     return orjson.dumps(value).decode()[:_SHOWN_CHARACTERS]
+
+
+def _count_values(content: bytes) -> int:
+    """Return how many values there are at most: exactly, where a quick guess would be too many."""
+    guess = sum(map(content.count, (b",", b"[", b"{")))
+    if guess <= MAX_VALUES:
+        return guess
+    bare = _STRINGS.sub(b"", content)
+    return sum(map(bare.count, (b",", b"[", b"{")))
 
 
 def _is_too_deep(value: Json, content: bytes) -> bool:

@@ -215,3 +215,15 @@ async def test_a_bundle_is_read_once_and_not_before_every_call(hub: Hub, alice: 
     (bundle / "more").write_text("")  # a call that looked again would see it
 
     assert (await alice.post(CALL_PATH, CALL)).json["outcome"] == "success"
+
+
+async def test_what_somebody_has_put_beside_the_bundles_stays_and_stops_nobody(hub: Hub, alice: Person):
+    foreign, orphan = hub.bundles.folder / "notes.txt", hub.bundles.folder / ("0" * 64)
+    foreign.write_text("a note")
+    orphan.mkdir()
+    for path in (foreign, orphan):
+        os.utime(path, (1, 1))
+
+    assert await service.forget_orphans(hub) == 1
+    assert foreign.exists()
+    assert not orphan.exists()

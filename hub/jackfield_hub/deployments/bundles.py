@@ -93,7 +93,7 @@ def _remove_if_older(path: Path, latest: float) -> bool:
         if path.stat().st_mtime >= latest:
             return False
         shutil.rmtree(path)
-    except FileNotFoundError:
+    except OSError:  # gone already; or a file somebody has put there, which is none of ours
         return False
     return True
 

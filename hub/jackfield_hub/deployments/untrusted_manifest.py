@@ -22,6 +22,7 @@ MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_OPERATIONS = 500
 MAX_HOSTS = 100
+MAX_NAME_CHARACTERS = 200
 
 _ORIGIN_FIELD = re.compile(r"^\{([^{}]*)\}(?:/|$)")  # such a field is an origin, others are part of one
 
@@ -87,6 +88,8 @@ def _check_operation(operation: OperationManifest, manifest: Manifest) -> None:
     flags: tuple[Any, ...] = (operation.has_dynamic_output, operation.is_idempotent)
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(flag, bool) for flag in flags):
         raise CannotBuild(f"The operation {operation.name!r:.99} is described with values of a wrong type.")
+    if not 0 < len(operation.name) <= MAX_NAME_CHARACTERS or not operation.name.isprintable():
+        raise CannotBuild(f"{operation.name!r:.99} is no name for an operation: use a few letters anybody can read.")
     _check_schema(f"The input of {operation.name:.99}", operation.input_schema)
     _check_schema(f"The output of {operation.name:.99}", operation.output_schema)
     for lookup in _lookups(operation.input_schema):
