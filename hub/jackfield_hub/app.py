@@ -30,6 +30,7 @@ from jackfield_hub.graphql import routes as graphql
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import member_routes as members
 from jackfield_hub.identity import routes as identity
+from jackfield_hub.identity.sessions import routes as sessions
 from jackfield_hub.identity.workspaces import routes as workspaces
 from jackfield_hub.openapi import describe_api
 from jackfield_hub.services import routes as services
@@ -45,6 +46,7 @@ ROUTERS = (
     identity.router,
     members.router,
     workspaces.router,
+    sessions.router,
     graphql.router,
     health.router,
     docs_page.router,

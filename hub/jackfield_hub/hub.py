@@ -22,7 +22,7 @@ from jackfield_hub.deployments.bundles import Bundles
 from jackfield_hub.identity.known_tokens import KnownTokens
 from jackfield_hub.jobs.service import Jobs
 from jackfield_hub.known import Known
-from jackfield_hub.limits import RequestLimits
+from jackfield_hub.limits import RequestLimits, SignInLimits
 from jackfield_hub.sandbox.confinement import Confinement, NotConfined, confine
 from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.limits import Limits
@@ -48,6 +48,7 @@ class Hub:
     confinement: Confinement
     limits: RequestLimits
     couriers: Couriers
+    sign_ins: SignInLimits = field(default_factory=SignInLimits)
     known_tokens: KnownTokens = field(default_factory=KnownTokens)
     known_connectors: Known[ConnectorVersion] = field(default_factory=lambda: Known(2_000))
     known_lists: Known[Listing] = field(default_factory=lambda: Known(2_000))

@@ -102,3 +102,18 @@ class RequestLimits:
             wait = math.ceil(tightest.wait_seconds)
             raise RateLimited("Rate limit exceeded", {"Retry-After": str(wait), **headers})
         return headers
+
+
+class SignInLimits:
+    """How often somebody may try to sign in. Guessing has to take for ever, and mistyping must not hurt."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._emails = Buckets(Policy("sign-in", per_second=0.1, burst=10), now)
+        self._addresses = Buckets(Policy("sign-in", per_second=1, burst=50), now)
+
+    def take(self, email: str, address: str) -> None:
+        """Count one attempt. Raises RateLimited."""
+        for standing in (self._addresses.take(address), self._emails.take(email)):
+            if standing.wait_seconds:
+                wait = math.ceil(standing.wait_seconds)
+                raise RateLimited(f"Too many attempts to sign in; try again in {wait} s", {"Retry-After": str(wait)})

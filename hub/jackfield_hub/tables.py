@@ -1,6 +1,6 @@
 """Every table of the hub's database. Ids are UUID texts; times (`*_at`) are seconds since 1970, UTC.
 
-    organizations ─┬─ users ── tokens, invites, authorization_codes
+    organizations ─┬─ users ── tokens, sessions, invites, authorization_codes
                    ├─ workspaces ── workspace_members                  namespaces: how connectors' names begin
                    ├─ services ── service_environments ── auths        data_keys seal the auths
                    ├─ dialogs ── oauth_states                          people who are signing in to a service
@@ -93,6 +93,17 @@ tokens = Table(
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float),
     Column("revoked_at", Float),
+    Index(None, "organization_id", "user_id"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", String(64), primary_key=True),  # SHA-256 of the cookie, in hex
+    _organization(),
+    _id_of("users", "user_id"),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
     Index(None, "organization_id", "user_id"),
 )
 

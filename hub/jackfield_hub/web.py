@@ -12,8 +12,12 @@ from jackfield_hub.errors import TooLarge
 from jackfield_hub.hub import Hub
 from jackfield_hub.idempotency.shapes import KEY_HEADER, REPLAYED_HEADER, Promise
 from jackfield_hub.identity import service as identity
+from jackfield_hub.identity.sessions import service as sessions
 from jackfield_hub.identity.shapes import Caller
 from jackfield_hub.json_body import Model, read_model
+
+_SESSION_COOKIE = "jackfield-session"
+_HARMLESS = ("GET", "HEAD", "OPTIONS")
 
 
 def _current_hub(request: Request) -> Hub:
@@ -23,15 +27,47 @@ def _current_hub(request: Request) -> Hub:
 CurrentHub = Annotated[Hub, Depends(_current_hub)]
 
 
-async def _current_caller(request: Request, hub: CurrentHub) -> Caller:
-    caller = await identity.identify(hub, request.headers.get("authorization"))
+def origin_of(request: Request) -> str:
+    """Return where browsers find this hub, for example `https://hub.example.com`."""
+    hub: Hub = request.app.state.hub
+    return hub.settings.public_url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
+
+
+def cookie_name(origin: str) -> str:
+    """Return what the cookie of a session is called. With the prefix browsers take it from this very host only."""
+    return f"__Host-{_SESSION_COOKIE}" if origin.startswith("https://") else _SESSION_COOKIE
+
+
+def _current_session(request: Request) -> str | None:
+    return request.cookies.get(cookie_name(origin_of(request)))
+
+
+CurrentSession = Annotated[str | None, Depends(_current_session)]
+"""The text of the browser's session, good or not. Only routes about sessions themselves look at it."""
+
+
+async def _identify(request: Request, hub: Hub, session: str | None) -> Caller:
+    authorization = request.headers.get("authorization")
+    if authorization is not None or session is None:
+        return await identity.identify(hub, authorization)
+    caller = await sessions.identify(hub, session)
+    if request.method not in _HARMLESS:
+        sessions.check_is_ours(session, request.headers.get("x-csrf-token"))
+    return caller
+
+
+async def _current_caller(request: Request, hub: CurrentHub, session: CurrentSession) -> Caller:
+    caller = await _identify(request, hub, session)
     request.state.organization_id = caller.organization_id
     request.state.answer_headers = hub.limits.take(caller)
     return caller
 
 
 CurrentCaller = Annotated[Caller, Depends(_current_caller)]
-"""Who sent the request. Without a good token the route is not entered: 401; nor after too many requests: 429."""
+"""Who sent the request: the bearer of a token, or the member of a session. Without, the route is not entered: 401.
+
+Nor is it after too many requests: 429.
+"""
 
 
 def body_of(model: type[Model]) -> Callable[..., Awaitable[Model]]:

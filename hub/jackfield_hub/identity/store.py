@@ -10,7 +10,16 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, func, in
 from jackfield_hub.database import Transaction
 from jackfield_hub.identity.shapes import CallerKind, Role, UserKind
 from jackfield_hub.paging import AskedPage, Cut, cut_page
-from jackfield_hub.tables import invites, namespaces, organizations, tokens, users, workspace_members, workspaces
+from jackfield_hub.tables import (
+    invites,
+    namespaces,
+    organizations,
+    sessions,
+    tokens,
+    users,
+    workspace_members,
+    workspaces,
+)
 
 _ACCOUNTS = (UserKind.MEMBER, UserKind.API)
 
@@ -67,6 +76,9 @@ async def remove_user(tx: Transaction, organization_id: str, user_id: str, now: 
         return False
     of_user = and_(tokens.c.organization_id == organization_id, tokens.c.user_id == user_id)
     await tx.execute(delete(tokens).where(of_user))
+    await tx.execute(
+        delete(sessions).where(sessions.c.organization_id == organization_id, sessions.c.user_id == user_id)
+    )
     memberships = workspace_members.c
     await tx.execute(
         delete(workspace_members).where(memberships.organization_id == organization_id, memberships.user_id == user_id)

@@ -246,6 +246,19 @@ def upgrade() -> None:
     with op.batch_alter_table('service_environments', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_service_environments_organization_id_service_id'), ['organization_id', 'service_id'], unique=False)
 
+    op.create_table('sessions',
+    sa.Column('hash', sa.String(length=64), nullable=False),
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('user_id', sa.String(length=36), nullable=False),
+    sa.Column('created_at', sa.Float(), nullable=False),
+    sa.Column('expires_at', sa.Float(), nullable=False),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_sessions_organization_id')),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_sessions_user_id')),
+    sa.PrimaryKeyConstraint('hash', name=op.f('pk_sessions'))
+    )
+    with op.batch_alter_table('sessions', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_sessions_organization_id_user_id'), ['organization_id', 'user_id'], unique=False)
+
     op.create_table('tokens',
     sa.Column('hash', sa.String(length=64), nullable=False),
     sa.Column('id', sa.String(length=36), nullable=False),

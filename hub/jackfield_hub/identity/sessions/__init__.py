@@ -1,0 +1,1 @@
+"""Sessions: how people, who have a password and no token, use the hub in a browser."""

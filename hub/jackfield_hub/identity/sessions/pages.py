@@ -1,0 +1,45 @@
+"""The page on which people sign in. It works without a script, by keyboard, in light and dark."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi.responses import Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+FOLDER = Path(__file__).parent / "pages"
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def sign_in_page(
+    go_on: str, *, organization: str = "", email: str = "", problem: str = "", status: int = 200
+) -> Response:
+    """Ask for e-mail and password; `problem` is what was wrong the last time."""
+    return _draw("sign_in.html", status, go_on=go_on, organization=organization, email=email, problem=problem)
+
+
+def signed_in_page(name: str, email: str, csrf: str) -> Response:
+    """Say who is signed in here."""
+    return _draw("signed_in.html", 200, name=name, email=email, csrf=csrf)
+
+
+def _draw(template: str, status: int, **data: Any) -> Response:
+    page = _templates().get_template(template).render(**data)
+    return Response(page, status, HEADERS, media_type="text/html")
+
+
+@cache
+def _templates() -> Environment:
+    drawing = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined)
+    drawing.trim_blocks = drawing.lstrip_blocks = True
+    return drawing

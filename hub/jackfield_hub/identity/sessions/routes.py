@@ -1,0 +1,130 @@
+"""Signing in and out: for scripts as JSON, for people as a page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from jackfield_hub.errors import Conflict, Forbidden, InvalidInput, RateLimited, Unauthorized, refusals
+from jackfield_hub.identity import service as identity
+from jackfield_hub.identity.sessions import pages, service
+from jackfield_hub.identity.sessions.shapes import NewSession, Session, SignIn, WrongPassword
+from jackfield_hub.json_body import read_model
+from jackfield_hub.web import CurrentHub, CurrentSession, cookie_name, described_body, origin_of, read_body
+
+router = APIRouter(tags=["Sessions"])
+
+SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
+MAX_FORM_BYTES = 64 * 1024
+
+
+def _check_is_same_site(request: Request) -> None:
+    """Browsers say from where a form or a script sends something. Other sites must not sign anybody in."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("This was sent by another site; open the page of the hub itself")
+
+
+async def _sent_form(request: Request, _ours: Annotated[None, Depends(_check_is_same_site)]) -> dict[str, str]:
+    text = (await read_body(request, MAX_FORM_BYTES)).decode("ascii", errors="replace")
+    return dict(parse_qsl(text, keep_blank_values=True, errors="replace"))
+
+
+SentForm = Annotated[dict[str, str], Depends(_sent_form)]
+
+
+@router.post(
+    "/v1/sessions",
+    responses=refusals(InvalidInput, WrongPassword, Conflict, RateLimited),
+    openapi_extra={**described_body(SignIn), "security": []},
+    dependencies=[Depends(_check_is_same_site)],
+)
+async def create_session(request: Request, response: Response, hub: CurrentHub) -> Session:
+    """Sign a member in with e-mail and password. The session is kept in a cookie."""
+    wanted = read_model(SignIn, await read_body(request, hub.settings.max_body_bytes))
+    new = await service.sign_in(hub, wanted, _address(request))
+    _set_cookie(response, request, new.text, service.SESSION_SECONDS)
+    return await service.read_session(hub, new.text)
+
+
+@router.get("/v1/session", responses=refusals(Unauthorized))
+async def read_session(session: CurrentSession, hub: CurrentHub) -> Session:
+    """Tell what the pages of this browser's session need to know."""
+    return await service.read_session(hub, session or "")
+
+
+@router.delete("/v1/session", status_code=204, responses=refusals(Forbidden))
+async def delete_session(request: Request, session: CurrentSession, hub: CurrentHub) -> Response:
+    """Sign out."""
+    if session is None:
+        raise Unauthorized
+    service.check_is_ours(session, request.headers.get("x-csrf-token"))
+    await service.sign_out(hub, session)
+    answer = Response(status_code=204)
+    _set_cookie(answer, request, "", 0)
+    return answer
+
+
+@router.get(SIGN_IN, include_in_schema=False)
+async def show(
+    session: CurrentSession,
+    hub: CurrentHub,
+    go_on: Annotated[str, Query(alias="next", max_length=2000)] = SIGN_IN,
+    organization: Annotated[str, Query(max_length=100)] = "",
+) -> Response:
+    """Show who is signed in here, or ask for e-mail and password."""
+    try:
+        caller = await service.identify(hub, session or "")
+    except Unauthorized:
+        return pages.sign_in_page(_own_path(go_on), organization=organization)
+    me = await identity.who_is(hub, caller)
+    return pages.signed_in_page(me.name, me.email or "", service.csrf_token(session or ""))
+
+
+@router.post(SIGN_IN, include_in_schema=False)
+async def submit(form: SentForm, request: Request, hub: CurrentHub) -> Response:
+    """Sign in and go on, or say what was wrong."""
+    go_on, email = _own_path(form.get("next", "")), form.get("email", "")
+    organization = form.get("organization", "")
+    wanted = SignIn.model_construct(
+        email=email[:254], password=form.get("password", "")[:1000], organization_id=organization or None
+    )
+    try:
+        new: NewSession = await service.sign_in(hub, wanted, _address(request))
+    except (WrongPassword, RateLimited, Conflict) as refusal:
+        return pages.sign_in_page(
+            go_on, organization=organization, email=email, problem=f"{refusal.message}.", status=refusal.status
+        )
+    answer = RedirectResponse(go_on, 303, {"Cache-Control": "no-store"})
+    _set_cookie(answer, request, new.text, service.SESSION_SECONDS)
+    return answer
+
+
+@router.post(SIGN_OUT, include_in_schema=False)
+async def leave(form: SentForm, request: Request, session: CurrentSession, hub: CurrentHub) -> Response:
+    """Sign out and ask for e-mail and password again."""
+    if session is not None:
+        service.check_is_ours(session, form.get("csrf"))
+        await service.sign_out(hub, session)
+    answer = RedirectResponse(SIGN_IN, 303, {"Cache-Control": "no-store"})
+    _set_cookie(answer, request, "", 0)
+    return answer
+
+
+def _own_path(text: str) -> str:
+    """Return where to go on, if that is on this hub: a link must not lead people elsewhere by way of our page."""
+    is_own = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isascii() and text.isprintable()
+    return text if is_own and "\\" not in text else SIGN_IN
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _set_cookie(answer: Response, request: Request, text: str, seconds: float) -> None:
+    origin = origin_of(request)
+    safely = "; Secure" if origin.startswith("https://") else ""
+    cookie = f"{cookie_name(origin)}={text}; Path=/; Max-Age={seconds:.0f}; HttpOnly; SameSite=Lax{safely}"
+    answer.headers.append("Set-Cookie", cookie)
