@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, is_dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints, overload
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ CONNECTOR = "__jackfield_connector__"  # the attribute by which a test finds the
 OPERATION_NAMES = re.compile(r"#?[A-Za-z][A-Za-z0-9_]{0,99}")
 TEMPLATE_FIELDS = re.compile(r"\{(#?[A-Za-z_][A-Za-z0-9_]*)\}")
 
+NOTHING_DESCRIBED: Mapping[str, JsonObject] = MappingProxyType({})
 CHOICES_SCHEMA: JsonObject = {
     "$schema": DRAFT_7,
     "type": "object",
@@ -99,6 +101,7 @@ class Connector:
     `base_url` is where relative paths start. It may hold `{field}` templates that an auth's user data fills:
     `https://{subdomain}.example.com`, or `{server}` for a service that everybody runs themselves.
     `hosts` are further hosts its operations may reach (`"files.example.com"`, `"*.example.net"`).
+    `user_data` is a dataclass with those fields, for what a form should say about each.
 
         acme = Connector("https://api.acme.example", sign_in=Bearer())
 
@@ -108,8 +111,16 @@ class Connector:
             return http.get(f"/products/{ref.product_id}").json()
     """
 
-    def __init__(self, base_url: str = "", *, sign_in: SignIn | None = None, hosts: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        base_url: str = "",
+        *,
+        sign_in: SignIn | None = None,
+        hosts: Sequence[str] = (),
+        user_data: type | None = None,
+    ) -> None:
         self.base_url = base_url
+        self.user_data = user_data
         self.sign_in: SignIn = sign_in or NoSignIn()
         self.hosts = tuple(hosts)
         self.operations: dict[str, Operation] = {}
@@ -177,7 +188,7 @@ class Connector:
             self.base_url,
             self._all_hosts(),
             self.sign_in,
-            user_data_schema(self.base_url, self.hosts, self.sign_in),
+            self._user_data_schema(),
             operations,
         )
 
@@ -197,14 +208,33 @@ class Connector:
         first = own.partition("/")[0]
         return tuple(dict.fromkeys(host for host in (first, *self.hosts) if host))
 
+    def _user_data_schema(self) -> JsonObject:
+        described = input_schema(self.user_data)["properties"]
+        schema = user_data_schema(self.base_url, self.hosts, self.sign_in, described)
+        asked: JsonObject = schema.get("properties", {})
+        for field, shown in described.items():
+            if field not in asked:
+                raise ConnectorMistake(f"the user data {field!r} is in no address: write it there as {{{field}}}")
+            if shown.get("type") != "string":
+                raise ConnectorMistake(f"the user data {field!r} must be a text, because it becomes part of an address")
+        return schema
 
-def user_data_schema(base_url: str, hosts: Sequence[str], sign_in: SignIn) -> JsonObject:
-    """Return the JSON Schema of the user data that addresses with `{field}`s in them ask for; {} when there is none."""
+
+def user_data_schema(
+    base_url: str, hosts: Sequence[str], sign_in: SignIn, described: Mapping[str, JsonObject] = NOTHING_DESCRIBED
+) -> JsonObject:
+    """Return the JSON Schema of the user data that addresses with `{field}`s in them ask for; {} when there is none.
+
+    `described` holds the schemas of fields about which somebody has said more than their name.
+    """
     templates = (base_url, *hosts, *user_data_templates(sign_in))
     fields = dict.fromkeys(TEMPLATE_FIELDS.findall(" ".join(templates)))
     if not fields:
         return {}
-    properties = {field: {"type": "string", "title": sentence(field.lstrip("#")), "minLength": 1} for field in fields}
+    properties = {
+        field: {"type": "string", "title": sentence(field.lstrip("#")), "minLength": 1, **described.get(field, {})}
+        for field in fields
+    }
     return {"type": "object", "properties": properties, "required": list(fields), "additionalProperties": False}
 
 

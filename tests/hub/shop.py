@@ -21,9 +21,18 @@ from jackfield_hub.sandbox.pool import Bundle
 KEY = "k-4711-very-secret"
 
 CONNECTOR = """
-from jackfield import ApiKey, Bearer, Connector, NoSignIn
+from dataclasses import dataclass
+from typing import Annotated
 
-shop = Connector({base_url!r}, sign_in={sign_in})
+from jackfield import ApiKey, Bearer, Connector, Field, NoSignIn
+
+
+@dataclass
+class Site:
+    shop: Annotated[str, Field(title="Your shop", description="What comes before .shop.example.")]
+
+
+shop = Connector({base_url!r}, sign_in={sign_in}, user_data={user_data})
 """
 
 OPERATIONS = '''
@@ -164,6 +173,7 @@ async def put_in_place(
     name: str = "shop",
     version: str = "1.0",
     sign_in: str = "NoSignIn()",
+    user_data: str = "None",
     title: str = "Shop",
     code: str = OPERATIONS,
 ) -> Manifest:
@@ -184,7 +194,8 @@ async def put_in_place(
     (folder / "deps").mkdir()
     (folder / "source" / "connector.json").write_bytes(orjson.dumps(metadata.to_json()))
     (operations.parent / "__init__.py").write_text('"""A shop."""\n')
-    (operations.parent / "connector.py").write_text(CONNECTOR.format(base_url=base_url, sign_in=sign_in))
+    connector = CONNECTOR.format(base_url=base_url, sign_in=sign_in, user_data=user_data)
+    (operations.parent / "connector.py").write_text(connector)
     (operations / "__init__.py").write_text('"""One file for all, to be short."""\n')
     (operations / "everything.py").write_text(code.format(package=package))
     (folder / "bundle.json").write_text(str(folder.name))  # no two are the same, as no two deployments are

@@ -6,9 +6,12 @@ from uuid import UUID
 
 import pytest
 
+from jackfield.auth import NoSignIn
 from jackfield_hub.catalog import service as catalog
 from jackfield_hub.hub import Hub
 from jackfield_hub.services.declared import ServiceDiffers
+from jackfield_hub.services.effective import schemas
+from jackfield_hub.services.shapes import Service
 from tests.hub.people import Person, caller_of
 from tests.hub.shop import put_in_place
 
@@ -59,6 +62,41 @@ async def test_a_deployment_changes_a_service_nobody_has_credentials_for(hub: Hu
     [environment] = (await alice.get(ENVIRONMENTS)).json["elements"]
     assert environment["userDataSchema"]["required"] == ["shop"]
     assert environment["credentialsSchema"]["required"] == ["apiKey"]
+
+
+async def test_what_a_connector_says_about_user_data_is_shown_to_who_stores_an_auth(hub: Hub, alice: Person) -> None:
+    await put_in_place(hub, alice.organization_id, "https://{shop}.shop.example")
+    [before] = (await alice.get(ENVIRONMENTS)).json["elements"]
+
+    await put_in_place(hub, alice.organization_id, "https://{shop}.shop.example", user_data="Site")
+
+    [after] = (await alice.get(ENVIRONMENTS)).json["elements"]
+    assert before["userDataSchema"]["properties"]["shop"]["title"] == "Shop"
+    assert after["userDataSchema"]["properties"]["shop"] == {
+        "type": "string",
+        "title": "Your shop",
+        "description": "What comes before .shop.example.",
+        "minLength": 1,
+    }
+
+
+@pytest.mark.parametrize("said", [True, {"type": "object"}, {"const": "evil"}])
+def test_user_data_is_a_text_whatever_a_connector_says_about_it(said: object) -> None:
+    service = Service(
+        service_id="1",
+        name="shop",
+        version=1,
+        title="Shop",
+        base_url="https://{shop}.shop.example",
+        hosts=(),
+        sign_in=NoSignIn(),
+        user_data_schema={"properties": {"shop": said}},
+        scopes=(),
+    )
+
+    user_data, _ = schemas(service)
+
+    assert user_data["properties"] == {"shop": {"type": "string", "title": "Shop", "minLength": 1}}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypedDict
 
 import pytest
 
-from jackfield import Basic, Choice, Connector, Http, UserData, choices_from
+from jackfield import Basic, Choice, Connector, Field, Http, UserData, choices_from
 from jackfield.connector import ConnectorMistake, operation_name
 from jackfield.manifest import Manifest, Metadata, OperationKind
 from jackfield.shapes import ShapeMistake
@@ -181,6 +181,40 @@ def test_user_data_fields_come_from_the_templates():
 
     assert manifest.hosts == ("{subdomain}.shop.example", "files.shop.example")
     assert manifest.user_data_schema["required"] == ["subdomain"]
+
+
+@dataclass
+class Site:
+    subdomain: Annotated[str, Field(title="Shop", description="What comes before .shop.example.", max_length=40)]
+
+
+def test_user_data_fields_say_what_a_dataclass_says_about_them():
+    shop = Connector("https://{subdomain}.shop.example/{region}", user_data=Site)
+
+    schema = shop.manifest(SHOP).user_data_schema
+
+    assert schema["required"] == ["subdomain", "region"]
+    assert schema["properties"] == {
+        "subdomain": {
+            "type": "string",
+            "title": "Shop",
+            "description": "What comes before .shop.example.",
+            "minLength": 1,
+            "maxLength": 40,
+        },
+        "region": {"type": "string", "title": "Region", "minLength": 1},
+    }
+
+
+def test_described_user_data_must_be_a_text_of_some_address():
+    @dataclass
+    class Numbered:
+        number: int
+
+    with pytest.raises(ConnectorMistake, match="'subdomain' is in no address"):
+        Connector("https://shop.example", user_data=Site).manifest(SHOP)
+    with pytest.raises(ConnectorMistake, match="'number' must be a text"):
+        Connector("https://{number}.shop.example", user_data=Numbered).manifest(SHOP)
 
 
 def test_a_handler_may_ask_for_user_data():

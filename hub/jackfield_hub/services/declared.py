@@ -78,7 +78,8 @@ def _declared(service_id: str, manifest: Manifest) -> Service:
 
 
 def _is_as_declared(service: Service, manifest: Manifest) -> bool:
-    return (service.base_url, service.hosts, service.sign_in) == (manifest.base_url, manifest.hosts, manifest.sign_in)
+    known = (service.base_url, service.hosts, service.sign_in, service.user_data_schema)
+    return known == (manifest.base_url, manifest.hosts, manifest.sign_in, manifest.user_data_schema)
 
 
 def _check_fits(service: Service, manifest: Manifest) -> None:

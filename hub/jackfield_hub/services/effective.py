@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from jackfield.auth import SignIn, sign_in_from_json, sign_in_to_json, user_data_templates
@@ -15,7 +15,7 @@ from jackfield.egress.grant import Grant
 from jackfield.egress.policy import AddressPolicy, parse_url
 from jackfield.egress.templates import resolve_template
 from jackfield.errors import OperationError
-from jackfield.exchange import JsonObject
+from jackfield.exchange import Json, JsonObject
 from jackfield.oauth.clients import Client
 from jackfield_hub.auths.sealing import open_json
 from jackfield_hub.auths.vault import Vault
@@ -50,7 +50,7 @@ def schemas(service: Service) -> tuple[JsonObject, JsonObject]:
     """Return the JSON Schemas of an auth's user data and credentials; `service` is what `service_of` returned."""
     own = [one for one in service.properties if one.scope is PropertyScope.USER]
     given = {one.key for one in service.properties if one.scope is PropertyScope.APP}
-    asked = user_data_schema(service.base_url, service.hosts, service.sign_in)
+    asked = user_data_schema(service.base_url, service.hosts, service.sign_in, _described(service))
     typed = service.sign_in.credentials_schema()
     return (
         _with(asked, [one for one in own if not one.masked], given),
@@ -58,9 +58,16 @@ def schemas(service: Service) -> tuple[JsonObject, JsonObject]:
     )
 
 
+def _described(service: Service) -> dict[str, JsonObject]:
+    """Return what the connector says about its user data. Its own code wrote it: what is no text is not taken."""
+    said: dict[str, Json] = service.user_data_schema.get("properties", {})
+    objects = {key: cast("JsonObject", shape) for key, shape in said.items() if isinstance(shape, dict)}
+    return {key: shape for key, shape in objects.items() if shape.get("type") == "string"}
+
+
 def environment_values(service: Service, environment: ServiceEnvironment) -> dict[str, Any]:
     """Return the columns of an environment that follow from it and its service. Raises InvalidInput."""
-    merged = service_of(service, replace(environment, user_data_schema={}))
+    merged = service_of(service, replace(environment, user_data_schema=service.user_data_schema))
     check_addresses(merged)
     user_data, credentials = schemas(merged)
     return {
