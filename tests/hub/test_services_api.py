@@ -149,10 +149,35 @@ async def test_calls_go_to_the_hosts_of_the_auths_environment(hub: Hub, alice: P
             "/core/v1/connectors/shop/versions/1.0/call",
             {"operation": "get_product", "input": {"product_id": 3}, "authId": auth_id},
         )
-        print(answer.body)
 
         assert answer.json["output"]["signed"] is True, answer.json
         assert (shop.asked, sandbox.asked) == ([], ["GET /products/3"])
+
+
+async def test_an_address_that_the_environment_gives_is_nobody_elses_to_choose(hub: Hub, alice: Person) -> None:
+    async with third_party() as shop, third_party() as thief:
+        server = [{"key": "server", "title": "Server", "scope": "app"}]
+        given = {"title": "Production", "properties": {"server": shop.url}}
+        key = {"kind": "api_key", "name": "X-Key"}
+        made = await alice.post(
+            SERVICES, wanted(name="shop", baseUrl="{server}", signIn=key, properties=server, environments=[given])
+        )
+        await put_in_place(hub, alice.organization_id, "{server}", sign_in='ApiKey("X-Key")')
+        stored = {
+            "name": "x",
+            "serviceEnvironmentId": made.json["environments"][0]["id"],
+            "userData": {"server": thief.url},
+            "credentials": {"apiKey": KEY},
+        }
+        auth_id = (await alice.post("/core/v1/authentications", stored)).json["id"]
+
+        answer = await alice.post(
+            "/core/v1/connectors/shop/versions/1.0/call",
+            {"operation": "get_product", "input": {"product_id": 3}, "authId": auth_id},
+        )
+
+        assert answer.json["output"]["signed"] is True, answer.json
+        assert (shop.asked, thief.asked) == (["GET /products/3"], [])
 
 
 async def test_a_service_set_up_by_hand_is_not_changed_by_a_deployment(hub: Hub, alice: Person) -> None:

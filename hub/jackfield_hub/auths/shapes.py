@@ -67,8 +67,8 @@ class OpenedAuth:
 
     @property
     def user_data(self) -> JsonObject:
-        """What the auth's owner said, on top of what is the same for the whole environment."""
-        return {**self.environment.properties, **self.own_user_data}
+        """What the auth's owner said, and what holds for the whole environment: they cannot say that otherwise."""
+        return {**self.own_user_data, **self.environment.properties}
 
     @property
     def scopes(self) -> tuple[str, ...] | None:

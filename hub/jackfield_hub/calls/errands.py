@@ -64,7 +64,7 @@ class Errands:
         service = auth.service if auth else self._service
         addresses = AddressPolicy(self._hub.settings.allowed_networks)
         credentials = _credentials(service.sign_in, auth) if auth else {}
-        if auth is None or not service.user_data_schema:
+        if auth is None or not auth.user_data:
             hosts = _hosts_for_all(service.base_url, service.hosts)
             return Grant(hosts, service.sign_in, credentials, addresses, self._organization_id)
         return Grant.to_service(
