@@ -11,19 +11,23 @@ ever more ahead of our answers, and not say anything of weight after the body of
 
 from __future__ import annotations
 
+import asyncio
+import resource
 from dataclasses import dataclass
 from enum import StrEnum
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from jackfield_hub.errors import HeadTooLarge, InvalidInput, Refused
+from jackfield_hub.errors import HeadTooLarge, InvalidInput, Refused, Unavailable
 from jackfield_hub.front_door import new_request_id
 
 MAX_HEAD_BYTES = 64 * 1024
+MAX_CONNECTIONS = 20_000
 MAX_REQUESTS_AHEAD = 100  # sent before their predecessors are answered
 
 _NO_HTTP = InvalidInput("This is not an HTTP request")
+_TOO_MANY = Unavailable("The hub has as many connections as it may; try again in a moment")
 _TOO_LONG = HeadTooLarge("The head of the request is too long; send less in headers and query")
 
 
@@ -61,6 +65,12 @@ class JackfieldProtocol(HttpToolsProtocol):
     _waiting: tuple[Wait, int] | None = None
     _waiting_since = 0.0
     _marked_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        super().connection_made(transport)
+        if len(self.connections) > most_connections():
+            self._send(_TOO_MANY)
+            self._close()
 
     def data_received(self, data: bytes) -> None:
         self._taken_bytes += len(data)
@@ -188,6 +198,12 @@ class JackfieldProtocol(HttpToolsProtocol):
             b"content-type: application/json\r\nx-request-id: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         ) % (new_request_id().encode(), len(body))
         self.transport.write(STATUS_LINE[refusal.status] + head + body)
+
+
+def most_connections() -> int:
+    """Return how many clients may be connected. A quarter of all descriptors is for databases and third parties."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(MAX_CONNECTIONS, descriptors * 3 // 4) if descriptors > 0 else MAX_CONNECTIONS
 
 
 def _path_of(target: bytes) -> bytes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from uvicorn import Config, Server
 
@@ -46,6 +47,7 @@ def url_of(listener: socket.socket) -> str:
 @asynccontextmanager
 async def serving(hub: Hub, listener: socket.socket, patience: Patience = PATIENCE) -> AsyncGenerator[Server]:
     """Answer requests until the block ends, then finish what is running (at most `settings.drain_seconds`)."""
+    _take_all_descriptors()
     server = Server(_config(hub))
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
@@ -57,6 +59,13 @@ async def serving(hub: Hub, listener: socket.socket, patience: Patience = PATIEN
         hub.is_draining = True
         await _drain(server, hub.settings.drain_seconds)
         ticking.cancel()
+
+
+def _take_all_descriptors() -> None:
+    """Ask for as many open files and sockets as we may have: systems give far fewer to who does not ask."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # where "unlimited" may not be asked for
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _drain(server: Server, seconds: float) -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from jackfield_hub import http_protocol
 from jackfield_hub.http_protocol import MAX_HEAD_BYTES, MAX_REQUESTS_AHEAD, Patience
 from jackfield_hub.hub import Hub
 from jackfield_hub.server import open_socket, serving
@@ -168,3 +169,16 @@ async def test_nonsense_in_a_body_that_was_refused_gets_no_second_answer(wire: W
 
     assert (await wire.answer())[0] == 404
     assert await wire.is_closed()
+
+
+async def test_one_connection_too_many_is_told_so_and_the_others_are_served(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "MAX_CONNECTIONS", 3)
+    wires = [await connect() for _ in range(4)]
+
+    for wire in wires[:3]:
+        await wire.send(GET)
+
+    assert [(await wire.answer())[0] for wire in wires] == [200, 200, 200, 503]
+    assert await wires[3].is_closed()
