@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity.rights import RIGHTS_OF_ROLE, rights_of
 from jackfield_hub.identity.shapes import CallerKind, Right, Role
+from jackfield_hub.settings import Settings
 from tests.hub.connectors import connector_zip, deploy
 from tests.hub.people import Answer, Person, member, role_id
 
@@ -139,3 +141,21 @@ async def token_for(alice: Person, wanted: dict[str, str]) -> Person:
     made = (await alice.post("/v1/api-users", wanted)).json
     token = (await alice.post("/v1/tokens", {"name": wanted["name"], "userId": made["id"]})).json["token"]
     return Person(alice.session, alice.organization_id, token)
+
+
+async def test_who_let_whom_in_is_written_down(settings: Settings, alice: Person) -> None:
+    made = (await alice.post("/v1/api-users", {"name": "robot"})).json
+    token = (await alice.post("/v1/tokens", {"name": "robot", "userId": made["id"]})).json
+    await alice.delete(f"/v1/tokens/{token['id']}")
+    await alice.put(f"/core/v1/users/{made['id']}/roles", {"roleId": role_id(Role.ADMIN)})
+    await alice.delete(f"/core/v1/users/{made['id']}")
+
+    with sqlite3.connect(settings.data_dir / "core.db") as connection:
+        written = connection.execute("SELECT actor, action, subject FROM audit ORDER BY at").fetchall()
+    assert written == [
+        ("master", "user.added", made["id"]),
+        ("master", "token.created", token["id"]),
+        ("master", "token.revoked", token["id"]),
+        ("master", "user.role_changed", made["id"]),
+        ("master", "user.removed", made["id"]),
+    ]

@@ -22,6 +22,12 @@ class Action(StrEnum):
     AUTH_SHOWN = "auth.shown"  #: its owner read the credentials of an auth
     AUTH_NEEDS_REAUTH = "auth.needs_reauth"  #: the provider ended a sign-in; somebody has to sign in again
     RENEWAL_LOST = "auth.renewal_lost"  #: somebody began to renew a token and was never heard of again
+    TOKEN_CREATED = "token.created"
+    TOKEN_REVOKED = "token.revoked"
+    USER_ADDED = "user.added"
+    USER_REMOVED = "user.removed"
+    ROLE_CHANGED = "user.role_changed"
+    CONNECTOR_SHARED = "connector.shared"  #: with others, who may call it from here on
     SERVICE_CREATED = "service.created"
     SERVICE_CHANGED = "service.changed"  #: the credentials of its auths may go to other hosts from here on
     ENVIRONMENT_CREATED = "environment.created"

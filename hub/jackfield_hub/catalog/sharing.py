@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from jackfield_hub.audit import service as audit
+from jackfield_hub.audit.service import Action
 from jackfield_hub.catalog import service, store
 from jackfield_hub.catalog.shapes import Permissions, Shared, SharedWithWorkspaces, SharingWarnings
 from jackfield_hub.database import Transaction
@@ -113,6 +115,8 @@ async def _add(hub: Hub, tx: Transaction, caller: Caller, name: str, version: st
         )
     if added:
         await _changed(hub, tx, caller.organization_id)
+        shared = f"{name}~{version}"
+        await audit.record(tx, caller.organization_id, Action.CONNECTOR_SHARED, shared, hub.clock(), caller=caller)
     return added
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
+from jackfield_hub.audit import service as audit
+from jackfield_hub.audit.service import Action
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Conflict, NotFound, RateLimited, Unauthorized
 from jackfield_hub.hub import Hub
@@ -61,6 +63,7 @@ async def create_user(hub: Hub, caller: Caller, wanted: NewUser) -> UserElement:
     async with hub.database.transaction() as tx:
         newcomer = _Newcomer(wanted.name, wanted.email, role)
         user_id = await _add_member(hub, tx, caller.organization_id, newcomer)
+        await _say(hub, tx, caller, Action.USER_ADDED, user_id)
         return element(await find_account(tx, caller.organization_id, user_id))
 
 
@@ -71,6 +74,7 @@ async def change_role(hub: Hub, caller: Caller, user_id: str, role_id: str) -> N
     async with hub.database.transaction() as tx:
         await _find_replaceable(tx, caller, user_id)
         await store.set_role(tx, caller.organization_id, user_id, role)
+        await _say(hub, tx, caller, Action.ROLE_CHANGED, user_id)
         tx.after_commit.append(lambda: hub.known_tokens.forget_user(user_id))
 
 
@@ -80,6 +84,7 @@ async def remove_user(hub: Hub, caller: Caller, user_id: str) -> None:
     async with hub.database.transaction() as tx:
         await _find_replaceable(tx, caller, user_id)
         await service.remove(hub, tx, caller.organization_id, user_id)
+        await _say(hub, tx, caller, Action.USER_REMOVED, user_id)
 
 
 async def invite(hub: Hub, caller: Caller, wanted: NewInvite) -> Invite:
@@ -142,6 +147,10 @@ async def find_account(tx: Transaction, organization_id: str, user_id: str) -> M
 async def find_ids_by_email(tx: Transaction, organization_id: str, emails: list[str]) -> dict[str, str]:
     """Return `{e-mail: user id}` of those in the organization who have exactly these e-mails."""
     return {row["email"]: row["id"] for row in await store.list_users_by_email(tx, organization_id, emails)}
+
+
+async def _say(hub: Hub, tx: Transaction, caller: Caller, action: Action, user_id: str) -> None:
+    await audit.record(tx, caller.organization_id, action, user_id, hub.clock(), caller=caller)
 
 
 async def _find_replaceable(tx: Transaction, caller: Caller, user_id: str) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from jackfield_hub.audit import service as audit
+from jackfield_hub.audit.service import Action
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from jackfield_hub.hub import Hub
@@ -50,6 +52,7 @@ async def create_api_user(hub: Hub, caller: Caller, wanted: NewApiUser) -> UserE
         )
         if not is_new:
             raise Conflict("There is a user with this e-mail already")
+        await audit.record(tx, organization_id, Action.USER_ADDED, user_id, hub.clock(), caller=caller)
         if wanted.workspace_id:
             await workspaces.take_in(hub, tx, caller, wanted.workspace_id, user_id=user_id, role=at_work)
         return members.element(await members.find_account(tx, organization_id, user_id))
@@ -75,6 +78,7 @@ async def create_token(hub: Hub, caller: Caller, wanted: WantedToken) -> MadeTok
         )
         row = await store.find_token(tx, caller.organization_id, token_id, now)
         assert row is not None, "we have just put it there"
+        await audit.record(tx, caller.organization_id, Action.TOKEN_CREATED, token_id, now, caller=caller)
         return MadeToken(**_element(row).model_dump(), token=token.text)
 
 
@@ -93,6 +97,7 @@ async def revoke_token(hub: Hub, caller: Caller, token_id: str) -> None:
         if row is None or not _may_revoke(caller, row):
             raise NotFound("There is no live token with this id")
         await store.revoke_token(tx, caller.organization_id, row["hash"], now)
+        await audit.record(tx, caller.organization_id, Action.TOKEN_REVOKED, token_id, now, caller=caller)
         tx.after_commit.append(lambda: hub.known_tokens.forget(bytes.fromhex(row["hash"])))
 
 
