@@ -212,6 +212,7 @@ async def test_without_a_service_one_is_chosen(alice: Person, bob: Person, visit
 
     unknown = await visitor.send(choices, environment=str(uuid.uuid4()))
     assert unknown.status == 404
+    assert (await visitor.post(choices.path, choices.fields)).status == 404
     form = await visitor.send(choices, environment=diary)
     assert "Sign in to Diary" in form.text
     assert (await visitor.open(choices.path)).fields.keys() == form.fields.keys()

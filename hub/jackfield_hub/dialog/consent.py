@@ -36,8 +36,8 @@ from jackfield.oauth.token_requests import client_of, code_request
 from jackfield_hub.auths.sealing import newest_data_key, open_json, seal_json
 from jackfield_hub.auths.vault import DoesNotOpen
 from jackfield_hub.dialog import store
-from jackfield_hub.dialog.service import DRAFT, find_dialog, find_setting
-from jackfield_hub.dialog.shapes import Departure, Dialog, DialogOver, Draft, NotSignedIn, Setting, State
+from jackfield_hub.dialog.service import DRAFT, find_dialog, find_subject
+from jackfield_hub.dialog.shapes import Departure, Dialog, DialogOver, Draft, NotSignedIn, State, Subject
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity.tokens import digest_of
 
@@ -54,7 +54,7 @@ class Consented:
     """A person is back with credentials, which are not stored yet."""
 
     dialog: Dialog
-    setting: Setting
+    subject: Subject
     draft: Draft  #: what was filled in, with the provider's tokens among the credentials
     scopes: tuple[str, ...]
 
@@ -76,20 +76,20 @@ def cookie_of(state_hash: str) -> str:
     return f"jackfield-consent-{state_hash[:16]}"
 
 
-async def begin(hub: Hub, dialog: Dialog, setting: Setting, draft: Draft, origin: str) -> Departure:
+async def begin(hub: Hub, dialog: Dialog, subject: Subject, draft: Draft, origin: str) -> Departure:
     """Return where to send the browser. Raises OperationError when there is no client, or the provider refuses.
 
     `origin` is where browsers find this hub, for example `https://hub.example.com`.
     """
-    trip, state, redirect_uri = _Trip(hub, dialog, setting, draft), new_state(), origin + REDIRECT_PATH
-    if isinstance(setting.sign_in, OAuth2Code):
+    trip, state, redirect_uri = _Trip(hub, dialog, subject, draft), new_state(), origin + REDIRECT_PATH
+    if isinstance(subject.sign_in, OAuth2Code):
         luggage = _Luggage(state, redirect_uri, draft, verifier=new_verifier())
-        url = _authorization_url(trip, setting.sign_in, luggage)
+        url = _authorization_url(trip, subject.sign_in, luggage)
     else:
-        assert isinstance(setting.sign_in, OAuth1), "no other way needs consent"
-        token = await _temporary_token(trip, setting.sign_in, with_query(redirect_uri, {"state": state}))
+        assert isinstance(subject.sign_in, OAuth1), "no other way needs consent"
+        token = await _temporary_token(trip, subject.sign_in, with_query(redirect_uri, {"state": state}))
         luggage = _Luggage(state, redirect_uri, draft, temporary_token=token.token, temporary_secret=token.secret)
-        url = consent_url(setting.sign_in, token, trip.user_data)
+        url = consent_url(subject.sign_in, token, trip.user_data)
     secret, state_hash = secrets.token_urlsafe(32), digest_of(state).hex()
     await _store(trip, luggage, state_hash, secret)
     return Departure(url, cookie_of(state_hash), secret)
@@ -107,7 +107,7 @@ async def complete(hub: Hub, query: str, cookies: Mapping[str, str]) -> Consente
     if dialog.is_finished:
         raise DialogOver
     luggage = _open(hub, state)
-    trip = _Trip(hub, dialog, await find_setting(hub, dialog), luggage.draft)
+    trip = _Trip(hub, dialog, await find_subject(hub, dialog), luggage.draft)
     try:
         return await _arrive(trip, luggage, query)
     except (CallbackRefused, OperationError) as problem:
@@ -120,21 +120,21 @@ class _Trip:
 
     hub: Hub
     dialog: Dialog
-    setting: Setting
+    subject: Subject
     draft: Draft
 
     @property
     def user_data(self) -> dict[str, Any]:
-        return self.setting.user_data(self.draft.user_data)
+        return self.subject.user_data(self.draft.user_data)
 
     @property
     def scopes(self) -> Sequence[str] | None:
         """What is asked for; None: what the sign-in says."""
-        return self.dialog.scopes or tuple(one["scope"] for one in self.setting.environment.scopes) or None
+        return self.dialog.scopes or tuple(one["scope"] for one in self.subject.environment.scopes) or None
 
     def client(self, way: OAuth2Code | OAuth1) -> Client:
         """Return the client to show there. Raises InvalidClient."""
-        return client_of(way, self.draft.credentials, self.setting.opened.client)
+        return client_of(way, self.draft.credentials, self.subject.opened.client)
 
     async def send(self, request: Request) -> Response:
         # Its own grant: this endpoint and nothing else. Connectors may not reach it, if it is not one of their hosts.
@@ -147,7 +147,7 @@ class _Trip:
 
 
 async def _arrive(trip: _Trip, luggage: _Luggage, query: str) -> Consented:
-    way, draft, scopes = trip.setting.sign_in, trip.draft, trip.dialog.scopes
+    way, draft, scopes = trip.subject.sign_in, trip.draft, trip.dialog.scopes
     if isinstance(way, OAuth2Code):
         tokens = await _exchange_code(trip, way, luggage, query)
         credentials, scopes = tokens.merged_into(draft.credentials), tokens.scopes
@@ -155,7 +155,7 @@ async def _arrive(trip: _Trip, luggage: _Luggage, query: str) -> Consented:
         credentials = {**draft.credentials, **await _exchange_verifier(trip, way, luggage, query)}
     else:
         raise DialogOver  # the service has got another way to sign in since
-    return Consented(trip.dialog, trip.setting, replace(draft, credentials=credentials), scopes)
+    return Consented(trip.dialog, trip.subject, replace(draft, credentials=credentials), scopes)
 
 
 def _authorization_url(trip: _Trip, way: OAuth2Code, luggage: _Luggage) -> str:

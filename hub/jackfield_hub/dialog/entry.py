@@ -22,7 +22,7 @@ from jackfield_hub.auths import service as auths
 from jackfield_hub.auths.shapes import ChangedAuthentication, NewAuthentication, OpenedAuth
 from jackfield_hub.dialog import consent, service
 from jackfield_hub.dialog.form import FILL_IN, Field, Filled, Kind, fields_of, read_form
-from jackfield_hub.dialog.shapes import Departure, Dialog, DialogOver, Draft, Finished, Setting
+from jackfield_hub.dialog.shapes import Departure, Dialog, DialogOver, Draft, Finished, Subject
 from jackfield_hub.errors import Refused
 from jackfield_hub.hub import Hub
 
@@ -38,7 +38,7 @@ class Page:
     """The form as it is shown."""
 
     dialog: Dialog
-    setting: Setting
+    subject: Subject
     fields: Sequence[Field]
     needs_consent: bool  #: sending it leads to the provider
     may_skip_consent: bool  #: an auth that is signed in already
@@ -55,13 +55,13 @@ class _Case:
     """What a dialog is about: a service, and the auth to change, if it is to change one."""
 
     dialog: Dialog
-    setting: Setting
+    subject: Subject
     stored: OpenedAuth | None = field(repr=False)
     is_active: bool  #: the stored one can be used as it is
 
     @property
     def needs_consent(self) -> bool:
-        return isinstance(self.setting.sign_in, OAuth2Code | OAuth1)
+        return isinstance(self.subject.sign_in, OAuth2Code | OAuth1)
 
     @property
     def stored_user_data(self) -> JsonObject:
@@ -90,7 +90,7 @@ class _Answers:
 async def show(hub: Hub, dialog: Dialog) -> Page:
     """Return the form of a dialog, filled with what is known already."""
     case = await _case(hub, dialog)
-    known = Draft(case.setting.service.title)
+    known = Draft(case.subject.service.title)
     if case.stored is not None:
         known = Draft(case.stored.sealed.name, case.stored_user_data, case.stored_credentials)
     return _page(case, _fields(case, service.open_draft(hub, dialog) or known), wants_consent=not case.is_active)
@@ -104,40 +104,40 @@ async def submit(hub: Hub, dialog: Dialog, typed: Mapping[str, str], origin: str
         return _again(case, answers)
     try:
         if _leads_to_consent(case, answers):
-            return await consent.begin(hub, dialog, case.setting, answers.draft, origin)
-        return await store(hub, dialog, case.setting, answers.draft, dialog.scopes)
+            return await consent.begin(hub, dialog, case.subject, answers.draft, origin)
+        return await store(hub, dialog, case.subject, answers.draft, dialog.scopes)
     except DialogOver:
         raise
     except (OperationError, Refused) as problem:
         return _again(case, answers, problem.message)
 
 
-async def store(hub: Hub, dialog: Dialog, setting: Setting, draft: Draft, scopes: Sequence[str]) -> Finished:
+async def store(hub: Hub, dialog: Dialog, subject: Subject, draft: Draft, scopes: Sequence[str]) -> Finished:
     """Store the auth and end the dialog; nothing is stored twice. Raises DialogOver, and what auths refuse."""
     if not await service.finish(hub, dialog):
         raise DialogOver
     once = list(dict.fromkeys(scopes))
     try:
-        auth_id = await (_change if dialog.is_edit else _create)(hub, dialog, setting, draft, once)
+        auth_id = await (_change if dialog.is_edit else _create)(hub, dialog, subject, draft, once)
     except Refused:
         await service.reopen(hub, dialog)
         raise
     await service.remember_auth(hub, dialog, auth_id)
-    return Finished.with_auth(setting.environment.authentication_type, auth_id)
+    return Finished.with_auth(subject.environment.authentication_type, auth_id)
 
 
 async def ending(hub: Hub, dialog: Dialog) -> Finished:
     """Return what a dialog that is over has ended with. Raises DialogOver when it has ended with nothing."""
     if dialog.auth_id is None or dialog.environment_id is None:
         raise DialogOver
-    setting = await service.find_setting(hub, dialog)
-    return Finished.with_auth(setting.environment.authentication_type, dialog.auth_id)
+    subject = await service.find_subject(hub, dialog)
+    return Finished.with_auth(subject.environment.authentication_type, dialog.auth_id)
 
 
-async def _create(hub: Hub, dialog: Dialog, setting: Setting, draft: Draft, scopes: list[str]) -> str:
+async def _create(hub: Hub, dialog: Dialog, subject: Subject, draft: Draft, scopes: list[str]) -> str:
     wanted = NewAuthentication(
         name=draft.name,
-        serviceEnvironmentId=setting.environment.environment_id,
+        serviceEnvironmentId=subject.environment.environment_id,
         userData=draft.user_data,
         credentials=draft.credentials,
         scopes=scopes,
@@ -145,7 +145,7 @@ async def _create(hub: Hub, dialog: Dialog, setting: Setting, draft: Draft, scop
     return await auths.create_auth(hub, dialog.caller, wanted)
 
 
-async def _change(hub: Hub, dialog: Dialog, _setting: Setting, draft: Draft, scopes: list[str]) -> str:
+async def _change(hub: Hub, dialog: Dialog, _subject: Subject, draft: Draft, scopes: list[str]) -> str:
     assert dialog.auth_id is not None, "an edit is of something"
     if _is_same(await auths.open_own(hub, dialog.caller, dialog.auth_id), draft):
         # The tokens are left alone: they may be renewed at this very moment.
@@ -159,17 +159,17 @@ async def _change(hub: Hub, dialog: Dialog, _setting: Setting, draft: Draft, sco
 
 
 async def _case(hub: Hub, dialog: Dialog) -> _Case:
-    setting = await service.find_setting(hub, dialog)
+    subject = await service.find_subject(hub, dialog)
     if not dialog.is_edit:
-        return _Case(dialog, setting, None, is_active=False)
+        return _Case(dialog, subject, None, is_active=False)
     assert dialog.auth_id is not None, "an edit is of something"
     stored = await auths.open_own(hub, dialog.caller, dialog.auth_id)
-    return _Case(dialog, setting, stored, await auths.is_active(hub, dialog.caller, dialog.auth_id))
+    return _Case(dialog, subject, stored, await auths.is_active(hub, dialog.caller, dialog.auth_id))
 
 
 def _page(case: _Case, fields: Sequence[Field], *, wants_consent: bool, problem: str = "") -> Page:
     may_skip = case.needs_consent and case.is_active
-    return Page(case.dialog, case.setting, fields, case.needs_consent, may_skip, wants_consent, problem)
+    return Page(case.dialog, case.subject, fields, case.needs_consent, may_skip, wants_consent, problem)
 
 
 def _again(case: _Case, answers: _Answers, problem: str = "") -> Page:
@@ -188,13 +188,13 @@ def _fields(case: _Case, draft: Draft, answers: _Answers | None = None) -> list[
         problem=answers.problems.get(NAME, "") if answers else "",
     )
     user_data = fields_of(
-        case.setting.environment.user_data_schema,
+        case.subject.environment.user_data_schema,
         USER_DATA,
         value=draft.user_data,
         filled=answers.user_data if answers else None,
     )
     credentials = fields_of(
-        _typed_schema(case.setting),
+        _typed_schema(case.subject),
         CREDENTIALS,
         value=case.stored_credentials or draft.credentials,
         filled=answers.credentials if answers else None,
@@ -203,10 +203,10 @@ def _fields(case: _Case, draft: Draft, answers: _Answers | None = None) -> list[
     return [name, *user_data, *credentials]
 
 
-def _typed_schema(setting: Setting) -> JsonObject:
+def _typed_schema(subject: Subject) -> JsonObject:
     """Return the schema of the credentials that people type in."""
-    schema = setting.environment.credentials_schema
-    if not isinstance(setting.sign_in, TokenHolder | OAuth1):
+    schema = subject.environment.credentials_schema
+    if not isinstance(subject.sign_in, TokenHolder | OAuth1):
         return schema
     properties = {key: shape for key, shape in schema.get("properties", {}).items() if key not in _GIVEN}
     required = [key for key in schema.get("required", []) if key in properties]
@@ -214,9 +214,9 @@ def _typed_schema(setting: Setting) -> JsonObject:
 
 
 def _read(case: _Case, typed: Mapping[str, str]) -> _Answers:
-    user_data = read_form(case.setting.environment.user_data_schema, USER_DATA, typed, case.stored_user_data)
-    credentials = read_form(_typed_schema(case.setting), CREDENTIALS, typed, case.stored_credentials)
-    user_data.problems.update(_address_problems(case.setting, user_data.value))
+    user_data = read_form(case.subject.environment.user_data_schema, USER_DATA, typed, case.stored_user_data)
+    credentials = read_form(_typed_schema(case.subject), CREDENTIALS, typed, case.stored_credentials)
+    user_data.problems.update(_address_problems(case.subject, user_data.value))
     name = typed.get(NAME, "").strip()
     problems = {**_name_problems(name), **user_data.problems, **credentials.problems}
     return _Answers(typed, name, user_data, credentials, problems)
@@ -230,13 +230,13 @@ def _name_problems(name: str) -> dict[str, str]:
     return {} if name.isprintable() else {NAME: "Please use no control characters."}
 
 
-def _address_problems(setting: Setting, user_data: Mapping[str, Any]) -> dict[str, str]:
+def _address_problems(subject: Subject, user_data: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with texts that become part of an address: it is better said now than with each call."""
     problems: dict[str, str] = {}
-    for template in (setting.service.base_url, *setting.service.hosts, *user_data_templates(setting.sign_in)):
+    for template in (subject.service.base_url, *subject.service.hosts, *user_data_templates(subject.sign_in)):
         named = [key for key in TEMPLATE_FIELDS.findall(template) if key in user_data]
         try:
-            resolve_template(template, setting.user_data(user_data))
+            resolve_template(template, subject.user_data(user_data))
         except OperationError as mistake:
             problems |= {f"{USER_DATA}/{key}": mistake.message for key in named[:1]}
     return problems

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from jackfield_hub.dialog.entry import Page
-from jackfield_hub.dialog.shapes import Closed, Dialog, Failed, Finished, Setting
+from jackfield_hub.dialog.shapes import Closed, Dialog, Failed, Finished, Subject
 from jackfield_hub.errors import Refused
 from jackfield_hub.services.shapes import Service, ServiceEnvironment
 from jackfield_hub.settings import Settings
@@ -35,12 +35,12 @@ class Pages:
         """Ask for what an auth must hold."""
         return self._draw("form.html", 400 if page.has_problems else 200, page=page, dialog=page.dialog)
 
-    def leaving(self, setting: Setting, url: str) -> Response:
+    def leaving(self, subject: Subject, url: str) -> Response:
         """Send the browser to the provider.
 
         Not by a redirect: browsers hold those that follow a form against the page's own rules about forms.
         """
-        return self._draw("leaving.html", 200, setting=setting, url=url)
+        return self._draw("leaving.html", 200, subject=subject, url=url)
 
     def finished(self, dialog: Dialog, message: Finished) -> Response:
         """The auth is stored."""

@@ -150,7 +150,7 @@ async def submit(dialog: SentDialog, form: SentForm, hub: CurrentHub, origin: Or
         case Finished() as message:
             return pages.finished(dialog, message)
         case Departure() as departure:
-            answer = pages.leaving(await service.find_setting(hub, dialog), departure.url)
+            answer = pages.leaving(await service.find_subject(hub, dialog), departure.url)
             _set_cookie(answer, departure.cookie, departure.secret, origin, consent.STATE_SECONDS)
             return answer
         case page:
@@ -176,7 +176,7 @@ async def come_back(request: Request, hub: CurrentHub, origin: Origin, pages: Cu
     except NotSignedIn as refusal:
         is_here = f"jackfield-dialog-{refusal.dialog_id}" in cookies
         return pages.trouble(refusal, refusal.dialog_id if is_here else None)
-    message = await entry.store(hub, consented.dialog, consented.setting, consented.draft, consented.scopes)
+    message = await entry.store(hub, consented.dialog, consented.subject, consented.draft, consented.scopes)
     return pages.finished(consented.dialog, message)
 
 

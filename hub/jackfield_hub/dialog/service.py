@@ -22,7 +22,7 @@ from jackfield_hub.auths.sealing import open_json
 from jackfield_hub.auths.vault import DoesNotOpen, SealedKey
 from jackfield_hub.database import Transaction
 from jackfield_hub.dialog import store
-from jackfield_hub.dialog.shapes import Asked, CodeRefused, Dialog, DialogOver, Draft, NewDialog, Sealed, Setting
+from jackfield_hub.dialog.shapes import Asked, CodeRefused, Dialog, DialogOver, Draft, NewDialog, Sealed, Subject
 from jackfield_hub.errors import NotFound, Unauthorized, UnknownUser
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import service as identity
@@ -120,13 +120,14 @@ async def choose(hub: Hub, dialog: Dialog, environment_id: str) -> Dialog:
     return replace(dialog, environment_id=environment_id)
 
 
-async def find_setting(hub: Hub, dialog: Dialog) -> Setting:
-    """Return the service and environment a dialog is about. Raises NotFound, CannotBeOpened."""
-    assert dialog.environment_id is not None, "it is chosen before"
+async def find_subject(hub: Hub, dialog: Dialog) -> Subject:
+    """Return the service and environment a dialog is about. Raises NotFound, also when nothing is chosen yet."""
+    if dialog.environment_id is None:
+        raise NotFound("Choose first what you want to sign in to")
     async with hub.database.reading() as tx:
         environment = await environments.find_environment(tx, dialog.caller.organization_id, dialog.environment_id)
         service = await services.find_service(tx, dialog.caller.organization_id, environment.service_id)
-    return Setting(service_of(service, environment), environment, open_environment(hub.vault, environment))
+    return Subject(service_of(service, environment), environment, open_environment(hub.vault, environment))
 
 
 async def finish(hub: Hub, dialog: Dialog) -> bool:

@@ -104,7 +104,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Subject:
     """Which service a dialog is about, as its environment changes it."""
 
     service: Service
