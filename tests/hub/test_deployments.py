@@ -6,6 +6,7 @@ import asyncio
 import json
 import sqlite3
 import zipfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,15 @@ import pytest
 from jackfield_hub.hub import Hub
 from jackfield_hub.settings import Settings
 from tests.hub.connectors import connector_zip, deploy, deploy_and_wait, deployment_path, until, wait_until_finished
-from tests.hub.package_index import PackageIndex
+from tests.hub.package_index import PackageIndex, package_index
 from tests.hub.people import Person
 from tests.hub.zip_forge import Part, connector_json, forge
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> PackageIndex:
-    (tmp_path / "index" / "simple").mkdir(parents=True)
-    return PackageIndex(tmp_path / "index")
+def index(tmp_path: Path) -> Generator[PackageIndex]:
+    with package_index(tmp_path / "index") as index:
+        yield index
 
 
 @pytest.fixture

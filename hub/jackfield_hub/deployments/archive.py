@@ -64,7 +64,7 @@ def open_archive(data: bytes, limits: Limits) -> Archive:
     left out. Raises a BadArchive. Nothing is written to disk.
     """
     entries = read_entries(data, limits.max_files)
-    _check_names(entries)
+    check_names(entries)
     if sum(entry.size for entry in entries) > limits.max_unpacked_bytes:
         raise TooBigUnpacked(f"The archive unpacks to more than {limits.max_unpacked_bytes // 1024**2} MiB.")
     for entry in entries:
@@ -106,7 +106,7 @@ class _Place:
     places: dict[str, _Place] = field(default_factory=dict[str, "_Place"])
 
 
-def _check_names(entries: Iterable[Entry]) -> None:
+def check_names(entries: Iterable[Entry]) -> None:
     """Refuse names that lead elsewhere, and names that would meet each other on some machine."""
     top = _Place("", is_folder=True)
     taken = 0

@@ -155,8 +155,11 @@ def _check(source: Path, metadata: Metadata) -> list[str]:
 
 async def _install(build: _Build, requirements: list[str]) -> None:
     settings = build.hub.settings
-    installer = Installer(settings.package_index, settings.max_dependency_bytes)
-    build.wheels = await installer.install(requirements, build.folder / "uv", build.draft / DEPENDENCIES)
+    installer = Installer(
+        build.hub.workers, settings.package_index, settings.max_dependency_bytes, settings.package_hosts
+    )
+    deadline = time.monotonic() + settings.build_seconds
+    build.wheels = await installer.install(requirements, build.draft / DEPENDENCIES, deadline)
 
 
 async def _describe(build: _Build, metadata: Metadata) -> Manifest:

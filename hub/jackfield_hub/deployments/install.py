@@ -1,146 +1,172 @@
-"""Install a connector's dependencies: wheels only, by name, version and hash, with uv. No code of theirs runs."""
+"""Install a connector's dependencies: wheels only, by name, version and hash. No code of theirs runs.
+
+requirements ─> resolver, a worker in the jail ─> names, versions, addresses, hashes ─> each wheel ─> hash ─> unpacked
+                  └─ pages, metadata ─> egress ─> index <─ egress ───────────────────────┘
+
+Whatever a stranger wrote about a package is read in the jail. The hub itself takes only bytes with the right hash.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import shutil
-import signal
-import sys
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from uv import find_uv_bin
+import orjson
+from packaging.tags import sys_tags
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from jackfield_hub.deployments.requirements import KIT, Wheel, lock_lines, read_lock
+from jackfield.auth import Basic, NoSignIn
+from jackfield.egress.engine import Engine
+from jackfield.egress.grant import Grant
+from jackfield.egress.limits import Limits as EgressLimits
+from jackfield.egress.policy import AddressPolicy, HostRule, parse_url
+from jackfield.errors import NoAnswer, OperationError
+from jackfield.exchange import Request, Response
+from jackfield.runner import Call
+from jackfield_hub.deployments.requirements import Wheel
 from jackfield_hub.deployments.stages import CannotBuild
+from jackfield_hub.deployments.wheels import Shelf, metadata_of
+from jackfield_hub.logs import log
+from jackfield_hub.sandbox.pool import Bundle, Pool
 
-_KEPT_VARIABLES = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR")
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-_SAFE_OPTIONS = ("--no-config", "--no-progress", "--color=never", "--no-python-downloads", "--only-binary=:all:")
-_WATCH_SECONDS = 0.5
-_SHOWN_CHARACTERS = 1500
+RESOLVER = Bundle(Path(__file__).parent / "resolver", "resolver", "resolver")
+MAX_WHEEL_BYTES = 256 * 1024 * 1024
+MAX_REQUESTS = 2000
+MAX_SAID_CHARACTERS = 1500
+_TAGS = [str(tag) for tag in sys_tags()]
+# Whoever runs the hub has named the index, so it may be anywhere but where clouds keep their machines' credentials.
+_ANYWHERE = AddressPolicy((ip_network("0.0.0.0/0"), ip_network("::/0")))
+#: Where well-known indexes keep the files of their pages.
+_FILE_HOSTS = {"pypi.org": ("files.pythonhosted.org",)}
 
-_RUNS_BY_ITSELF = frozenset({"sitecustomize", "sitecustomize.py", "usercustomize", "usercustomize.py"})
-_OURS = frozenset({"jackfield", "jackfield_hub"})
 
-_URL = re.compile(r"[A-Za-z][\w+.-]*://[^\s`'\"<>]+")
-_PATH = re.compile(r"(?<![\w.])/[^\s`'\":,]+")
+class _Found(BaseModel):
+    """One wheel as the resolver names it. It has read what strangers wrote, so it is not believed either."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,200}$")
+    version: str = Field(pattern=r"^[0-9A-Za-z.!+]{1,200}$")
+    url: str
+    sha256: str = Field(pattern=r"^([0-9a-f]{64})?$")
+
+
+_FOUND = TypeAdapter(list[_Found])
 
 
 @dataclass(frozen=True)
 class Installer:
-    """How this hub installs. `index` is a package index's URL, or empty for uv's default; it may hold a password."""
+    """How this hub installs. `index` is a package index's URL; it may hold a user name and a password.
 
+    `file_hosts` are the other hosts its pages may send us to for files.
+    """
+
+    workers: Pool
     index: str
     max_bytes: int
+    file_hosts: tuple[str, ...] = ()
 
-    async def install(self, requirements: Sequence[str], work: Path, target: Path) -> list[Wheel]:
+    async def install(self, requirements: Sequence[str], target: Path, deadline: float) -> list[Wheel]:
         """Put the requirements, and theirs, into `target`, and return what was installed, sorted by name.
 
-        `work` takes uv's cache and notes and is the build's own: no build sees what another one fetched. Both are to
-        be in one folder, whose size is watched. Raises CannotBuild with what the author can do. When cancelled, uv is
-        stopped before this returns.
+        `deadline` is a `time.monotonic()`. Raises CannotBuild with what the author can do.
         """
         await asyncio.to_thread(target.mkdir)
         if not requirements:
             return []
-        await asyncio.to_thread(work.mkdir)
-        wheels = await self._resolve(requirements, work)
-        await self._fetch(wheels, work, target)
-        self._check_size(work.parent)
-        _check_harmless(target)
-        return sorted(wheels, key=lambda wheel: wheel.name)
-
-    async def _resolve(self, requirements: Sequence[str], work: Path) -> list[Wheel]:
-        asked, answered = work / "asked.in", work / "answered.txt"
-        asked.write_text("\n".join(requirements) + "\n")
-        options = ["--generate-hashes", "--no-header", "--no-annotate", f"--no-emit-package={KIT}", "--quiet"]
-        await self._uv("resolved", work, "pip", "compile", asked, *options, "--output-file", answered)
-        return read_lock(answered.read_text())
-
-    async def _fetch(self, wheels: Sequence[Wheel], work: Path, target: Path) -> None:
-        if not wheels:
-            return
-        locked = work / "locked.txt"
-        locked.write_text(lock_lines(wheels))
-        options = ["--require-hashes", "--no-deps", "--link-mode=hardlink", "--quiet", "--target", target]
-        await self._uv("installed", work, "pip", "install", *options, "--requirements", locked)
-
-    async def _uv(self, done: str, work: Path, *arguments: str | Path) -> None:
-        process = await asyncio.create_subprocess_exec(
-            find_uv_bin(),
-            *map(str, arguments),
-            *_SAFE_OPTIONS,
-            f"--python={sys.executable}",
-            cwd=work,
-            env=self._environment(work),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-        talk = asyncio.create_task(process.communicate())
+        index = _Index.at(self.index, self.file_hosts, deadline)
         try:
-            while not (await asyncio.wait({talk}, timeout=_WATCH_SECONDS))[0]:
-                await asyncio.to_thread(self._check_size, work.parent)
-            _, said = talk.result()
+            wheels = await self._resolve(requirements, index, deadline)
+            shelf = Shelf(target, self.max_bytes)
+            for wheel in wheels:
+                content = await _download(wheel, index)
+                await asyncio.to_thread(shelf.put, wheel.name, content)
         finally:
-            await _stop(process, talk)
-        if process.returncode:
-            raise CannotBuild(f"The dependencies could not be {done}. {_presentable(said)}")
+            await index.engine.close()
+        return [Wheel(wheel.name, wheel.version, (f"sha256:{wheel.sha256}",)) for wheel in wheels]
 
-    def _check_size(self, folder: Path) -> None:
-        if _size_of(folder) > self.max_bytes:
-            raise CannotBuild(f"The dependencies take more than {self.max_bytes // 1024**2} MiB.")
-
-    def _environment(self, work: Path) -> dict[str, str]:
-        """Nothing of the hub's own environment but what reaching the index needs."""
-        kept = (*_KEPT_VARIABLES, *_PROXIES, *map(str.upper, _PROXIES))
-        environment = {name: os.environ[name] for name in kept if name in os.environ}
-        environment |= {"HOME": str(work), "UV_CACHE_DIR": str(work / "cache"), "UV_KEYRING_PROVIDER": "disabled"}
-        if self.index:  # not an argument: every user of the machine can read those
-            environment["UV_DEFAULT_INDEX"] = self.index
-        return environment
-
-
-async def _stop(process: asyncio.subprocess.Process, talk: asyncio.Task[tuple[bytes, bytes]]) -> None:
-    """Return once the process, and whatever it started, is gone."""
-    if process.returncode is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-    talk.cancel()
+    async def _resolve(self, requirements: Sequence[str], index: _Index, deadline: float) -> list[_Found]:
+        call = Call("resolve", {"requirements": list(requirements), "tags": _TAGS}, index.url)
+        limits = replace(self.workers.limits, requests_per_call=MAX_REQUESTS)
+        outcome = await self.workers.call_once(RESOLVER, call, index.answer, deadline, limits)
+        output = orjson.loads(outcome.output)
+        if outcome.log:
+            log.warning("resolver_complains", said=outcome.log[-MAX_SAID_CHARACTERS:])
+        if not outcome.is_success:
+            raise CannotBuild(f"The dependencies could not be resolved. {_said(output)}")
+        try:
+            return _FOUND.validate_python(output.get("wheels"), strict=True)
+        except ValidationError:
+            raise CannotBuild("The dependencies could not be resolved: the package index lists odd things.") from None
 
 
-def _check_harmless(target: Path) -> None:
-    """Refuse wheels that bring what Python runs unasked, or that would stand in for the kit; forget their commands."""
-    for name in ("bin", "Scripts"):
-        shutil.rmtree(target / name, ignore_errors=True)
-    (target / ".lock").unlink(missing_ok=True)
-    for path in sorted(target.iterdir()):
-        name = path.name.casefold()
-        if name in _RUNS_BY_ITSELF or name.endswith(".pth"):
-            raise CannotBuild(f"A dependency brings {path.name}, which would run by itself. Use another package.")
-        if name in _OURS:
-            raise CannotBuild(f"A dependency brings a package called {path.name}; that one comes from the hub.")
+@dataclass(frozen=True)
+class _Index:
+    """The package index for one build: where it is, and the one way there."""
+
+    url: str
+    engine: Engine
+    grant: Grant
+    files_grant: Grant
+    deadline: float
+
+    @classmethod
+    def at(cls, address: str, file_hosts: Sequence[str], deadline: float) -> _Index:
+        parts = urlsplit(address)
+        host = parts.netloc.rpartition("@")[2]
+        url = f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+        rule = HostRule.parse(f"{parts.scheme}://{host}")
+        pages = Grant((rule,), addresses=_ANYWHERE, owner="package index")
+        if parts.username:
+            credentials = {"username": unquote(parts.username), "password": unquote(parts.password or "")}
+            pages = replace(pages, sign_in=Basic(), credentials=credentials)
+        elsewhere = tuple(HostRule.parse(name) for name in (*_FILE_HOSTS.get(host, ()), *file_hosts))
+        files = replace(pages, hosts=elsewhere, sign_in=NoSignIn(), credentials={})
+        limits = EgressLimits(max_raw_bytes=MAX_WHEEL_BYTES, max_body_bytes=MAX_WHEEL_BYTES)
+        return cls(url, Engine(limits), pages, files, deadline)
+
+    async def fetch(self, url: str) -> Response:
+        """Read a page or a file, of the index or of where it keeps its files; nowhere else. Raises what egress does."""
+        return await self._send(Request("GET", url))
+
+    async def answer(self, request: Request) -> Response:
+        """Answer the resolver. Of a wheel it gets what the wheel says about itself, and never the wheel."""
+        response = await self._send(request)
+        if response.status != 200 or not urlsplit(request.url).path.endswith(".whl"):
+            return response
+        try:
+            return replace(response, body=await asyncio.to_thread(metadata_of, response.body))
+        except CannotBuild as refusal:
+            raise NoAnswer(refusal.reason) from None
+
+    async def _send(self, request: Request) -> Response:
+        is_file = any(rule.matches(parse_url(request.url)) for rule in self.files_grant.hosts)
+        return await self.engine.send(request, self.files_grant if is_file else self.grant, self.deadline)
 
 
-def _size_of(folder: Path) -> int:
-    """Return how many bytes the files below it hold; a file with two names counts once."""
-    sizes: dict[int, int] = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            try:
-                status = Path(parent, name).lstat()
-            except FileNotFoundError:  # uv is still busy with it
-                continue
-            sizes[status.st_ino] = status.st_size
-    return sum(sizes.values())
+async def _download(wheel: _Found, index: _Index) -> bytes:
+    """Return the wheel, which is the one the index announced."""
+    if not wheel.sha256:
+        raise CannotBuild(f"The package index gave no version with a SHA-256 for {wheel.name}.")
+    try:
+        answer = await index.fetch(wheel.url)
+    except OperationError as error:
+        raise CannotBuild(f"{wheel.name} could not be downloaded. {error.message}") from None
+    if answer.status != 200:
+        raise CannotBuild(f"{wheel.name} could not be downloaded: the package index answered {answer.status}.")
+    if await asyncio.to_thread(_sha256, answer.body) != wheel.sha256:
+        raise CannotBuild(f"The wheel of {wheel.name} is not the one the package index announced. Deploy again.")
+    return answer.body
 
 
-def _presentable(said: bytes) -> str:
-    """Return what uv said, without addresses (they may hold a password) and without this machine's folders."""
-    text = said.decode("utf-8", errors="replace")
-    return _PATH.sub("…", _URL.sub("the package index", text)).strip()[:_SHOWN_CHARACTERS]
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _said(output: Any) -> str:
+    message = output.get("message")
+    return message[:MAX_SAID_CHARACTERS] if isinstance(message, str) else ""

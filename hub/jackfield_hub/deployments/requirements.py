@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from typing import Any, TypeGuard, cast
@@ -20,7 +19,7 @@ _OWN_PACKAGES = frozenset({KIT, "jackfield-hub"})
 
 @dataclass(frozen=True)
 class Wheel:
-    """One resolved dependency. `hashes` are like "sha256:9c1185a5…"; one of them is the installed file's."""
+    """One installed dependency. `hashes` holds that of its file, like "sha256:9c1185a5…"."""
 
     name: str
     version: str
@@ -41,20 +40,6 @@ def read_requirements(pyproject: bytes) -> list[str]:
     if len(dependencies) > MAX_DEPENDENCIES:
         raise CannotBuild(f"pyproject.toml: at most {MAX_DEPENDENCIES} dependencies, not {len(dependencies)}.")
     return [line for line in map(_checked_line, dependencies) if line]
-
-
-def read_lock(text: str) -> list[Wheel]:
-    """Return what uv resolved. Raises CannotBuild when a line is anything but a name, a version and hashes."""
-    logical_lines = text.replace("\\\n", " ").splitlines()
-    return [_locked(line.split()) for line in logical_lines if line.strip() and not line.lstrip().startswith("#")]
-
-
-def lock_lines(wheels: Sequence[Wheel]) -> str:
-    """Return what `read_lock` read, in the words an installer takes."""
-    lines = [
-        f"{wheel.name}=={wheel.version} " + " ".join(f"--hash={value}" for value in wheel.hashes) for wheel in wheels
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def _project_table(pyproject: bytes) -> dict[str, Any]:
@@ -94,14 +79,6 @@ def _check_own(name: str, requirement: Requirement) -> None:
     ours = installed_version(KIT)
     if not requirement.specifier.contains(ours, prereleases=True):
         raise CannotBuild(f"pyproject.toml asks for {requirement}, but this hub runs {KIT} {ours}.")
-
-
-def _locked(words: list[str]) -> Wheel:
-    name, separator, version = words[0].partition("==")
-    hashes = tuple(word.removeprefix("--hash=") for word in words[1:])
-    if not separator or not hashes or not all(value.startswith("sha256:") for value in hashes):
-        raise CannotBuild(f"The package index gave no version with a SHA-256 for {name!r:.99}.")
-    return Wheel(name, version, hashes)
 
 
 def _is_list_of_texts(value: Any) -> TypeGuard[list[str]]:

@@ -140,6 +140,24 @@ class Pool:
         # What the connector's code says about its name is not evidence; connector.json was read outside the worker.
         return {**manifest, "connector": metadata.to_json()}
 
+    async def call_once(
+        self, bundle: Bundle, call: runner.Call, send: SendRequest, deadline: float, limits: Limits
+    ) -> WorkerOutcome:
+        """Run one operation, within these limits, in a worker that exists only for that. Raises only Overloaded."""
+        try:
+            link = await self._hire(None, bundle, deadline, limits)
+        except OperationError as error:
+            return failed(error)
+        try:
+            await _loaded(link, deadline)
+            return await link.call(call, send, deadline)
+        except LoadFailed as failure:
+            return failed(ConnectorError(NOT_LOADED), failure.reason)
+        except OperationError as error:
+            return failed(error)
+        finally:
+            self._end(link)
+
     async def _find(self, key: WorkerKey, bundle: Bundle, deadline: float) -> WorkerLink:
         """Return a loaded worker of this key. Raises LoadFailed, Overloaded, or the error the call ends with."""
         link = self._serving.get(key)
@@ -162,7 +180,9 @@ class Pool:
 
     # hiring
 
-    async def _hire(self, key: WorkerKey | None, bundle: Bundle, deadline: float) -> WorkerLink:
+    async def _hire(
+        self, key: WorkerKey | None, bundle: Bundle, deadline: float, limits: Limits | None = None
+    ) -> WorkerLink:
         """Return a new worker, which may still be loading; or the one somebody else has just hired."""
         while True:
             launcher = await self._up(deadline)
@@ -171,7 +191,7 @@ class Pool:
                 return link
             self._make_room()
             with suppress(ZygoteLost):
-                return await self._hire_from(launcher, key, bundle)
+                return await self._hire_from(launcher, key, bundle, limits or self.limits)
             self._is_up.clear()
 
     async def _up(self, deadline: float) -> Launcher:
@@ -186,9 +206,8 @@ class Pool:
         assert self._launcher is not None
         return self._launcher
 
-    async def _hire_from(self, launcher: Launcher, key: WorkerKey | None, bundle: Bundle) -> WorkerLink:
+    async def _hire_from(self, launcher: Launcher, key: WorkerKey | None, bundle: Bundle, limits: Limits) -> WorkerLink:
         number = next(self._numbers)
-        limits = self.limits
         scratch = self._scratch.make(number)
         order = Hire(number, str(bundle.folder), scratch, key is None, limits.result_bytes, limits.log_bytes)
         seat = launcher.hire(order)
