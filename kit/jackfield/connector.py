@@ -13,6 +13,8 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints, ove
 from urllib.parse import urlsplit
 
 from jackfield.auth import NoSignIn, SignIn, TokenRequest, user_data_templates
+from jackfield.egress.grant import check_addresses
+from jackfield.errors import OperationError
 from jackfield.exchange import JsonObject
 from jackfield.http import Http
 from jackfield.manifest import Manifest, Metadata, OperationKind, OperationManifest
@@ -183,6 +185,7 @@ class Connector:
         for operation in operations.values():
             _check_lookups(operation, operations, is_open=isinstance(self.sign_in, NoSignIn))
         _check_token_operation(self.sign_in, operations)
+        self._check_addresses()
         return Manifest(
             metadata,
             self.base_url,
@@ -191,6 +194,14 @@ class Connector:
             self._user_data_schema(),
             operations,
         )
+
+    def _check_addresses(self) -> None:
+        try:
+            check_addresses(self.base_url, self.hosts, self.sign_in)
+        except OperationError as refusal:
+            raise ConnectorMistake(
+                f"The connector's base URL or one of its hosts cannot be used. {refusal.message}"
+            ) from None
 
     def _decorate(self, handler: Any, kind: OperationKind, said: dict[str, Any]) -> Any:
         if handler is None:

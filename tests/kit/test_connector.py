@@ -236,3 +236,19 @@ def test_a_manifest_survives_the_way_to_json_and_back():
     manifest = shop.manifest(SHOP)
 
     assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+@pytest.mark.parametrize(
+    ("base_url", "hosts"),
+    [
+        ("shop.example", []),
+        ("https://shop.example?tenant=1", []),
+        ("https://shop.example", ["http://bad host"]),
+        ("https://{broken.shop.example", []),
+    ],
+)
+def test_an_address_that_cannot_work_is_refused_before_it_is_deployed(base_url: str, hosts: list[str]):
+    shop = Connector(base_url, hosts=hosts)
+
+    with pytest.raises(ConnectorMistake, match="base URL or one of its hosts"):
+        shop.manifest(SHOP)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, cast
 
 import orjson
 
-from jackfield.connector import TEMPLATE_FIELDS
-from jackfield.egress.grant import Grant
-from jackfield.egress.policy import AddressPolicy
+from jackfield.egress.grant import check_addresses
 from jackfield.errors import OperationError
 from jackfield.exchange import JsonObject
 from jackfield.manifest import Manifest, Metadata, OperationKind, OperationManifest
@@ -23,8 +20,6 @@ MAX_DEPTH = 64
 MAX_OPERATIONS = 500
 MAX_HOSTS = 100
 MAX_NAME_CHARACTERS = 200
-
-_ORIGIN_FIELD = re.compile(r"^\{([^{}]*)\}(?:/|$)")  # such a field is an origin, others are part of one
 
 
 def read_manifest(data: JsonObject, metadata: Metadata) -> Manifest:
@@ -68,17 +63,8 @@ def _check_addresses(manifest: Manifest) -> None:
     templates: tuple[Any, ...] = (manifest.base_url, *manifest.hosts)
     if not all(isinstance(template, str) for template in templates) or len(templates) > MAX_HOSTS:
         raise CannotBuild(f"The connector's base URL and hosts must be at most {MAX_HOSTS} texts.")
-    sample = {name: "sample" for template in templates for name in TEMPLATE_FIELDS.findall(template)}
-    sample |= {name: "https://sample.example" for template in templates for name in _ORIGIN_FIELD.findall(template)}
     try:
-        Grant.to_service(
-            manifest.base_url,
-            hosts=manifest.hosts,
-            user_data=sample,
-            sign_in=manifest.sign_in,
-            credentials={},
-            addresses=AddressPolicy(),
-        )
+        check_addresses(manifest.base_url, manifest.hosts, manifest.sign_in)
     except OperationError as error:
         raise CannotBuild(f"The connector's base URL or one of its hosts cannot be used. {error.message}") from None
 

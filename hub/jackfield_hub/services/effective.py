@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from jackfield.auth import SignIn, sign_in_from_json, sign_in_to_json, user_data_templates
-from jackfield.connector import TEMPLATE_FIELDS, user_data_schema
+from jackfield.auth import SignIn, sign_in_from_json, sign_in_to_json
+from jackfield.connector import user_data_schema
 from jackfield.credentials import credential_schema
-from jackfield.egress.grant import Grant
-from jackfield.egress.policy import AddressPolicy, parse_url
-from jackfield.egress.templates import resolve_template
+from jackfield.egress.grant import check_addresses
 from jackfield.errors import OperationError
 from jackfield.exchange import Json, JsonObject
 from jackfield.oauth.clients import Client
@@ -28,7 +25,6 @@ from jackfield_hub.services.shapes import (
     ServiceEnvironment,
 )
 
-_ORIGIN_FIELD = re.compile(r"^\{([^{}]*)\}(?:/|$)")  # such a field is an origin, others are part of one
 SECRETS = "secrets"  # the field of an environment that is sealed
 
 
@@ -68,7 +64,7 @@ def _described(service: Service) -> dict[str, JsonObject]:
 def environment_values(service: Service, environment: ServiceEnvironment) -> dict[str, Any]:
     """Return the columns of an environment that follow from it and its service. Raises InvalidInput."""
     merged = service_of(service, replace(environment, user_data_schema=service.user_data_schema))
-    check_addresses(merged)
+    check_service_addresses(merged)
     user_data, credentials = schemas(merged)
     return {
         "authentication_type": merged.sign_in.authentication_type,
@@ -87,24 +83,10 @@ def open_environment(vault: Vault, environment: ServiceEnvironment) -> OpenedEnv
     return OpenedEnvironment(client, environment.properties, secrets.get("properties", {}))
 
 
-def check_addresses(service: Service) -> None:
+def check_service_addresses(service: Service) -> None:
     """Make sure that every auth will have somewhere to go. Raises InvalidInput, which says what is wrong."""
-    addresses = (service.base_url, *service.hosts)
-    asked = user_data_templates(service.sign_in)
-    fields = [name for template in (*addresses, *asked) for name in TEMPLATE_FIELDS.findall(template)]
-    sample = dict.fromkeys(fields, "sample")
-    sample |= {name: "https://sample.example" for text in (*addresses, *asked) for name in _ORIGIN_FIELD.findall(text)}
     try:
-        Grant.to_service(
-            service.base_url,
-            hosts=service.hosts,
-            user_data=sample,
-            sign_in=service.sign_in,
-            credentials={},
-            addresses=AddressPolicy(),
-        )
-        for template in asked:
-            parse_url(resolve_template(template, sample))
+        check_addresses(service.base_url, service.hosts, service.sign_in)
     except OperationError as error:
         raise InvalidInput(f"An address of the service cannot be used. {error.message}") from None
 

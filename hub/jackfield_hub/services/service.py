@@ -16,7 +16,7 @@ from jackfield_hub.errors import Conflict, InvalidInput, NotFound
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity.shapes import Caller, Right
 from jackfield_hub.services import environments, store
-from jackfield_hub.services.effective import check_addresses, schemas
+from jackfield_hub.services.effective import check_service_addresses, schemas
 from jackfield_hub.services.environments import DEFAULT_ENVIRONMENT
 from jackfield_hub.services.finding import find_environment, find_service  # noqa: F401 - other rooms ask for both here
 from jackfield_hub.services.rows import new_service_row, service_columns
@@ -176,7 +176,7 @@ def _read(service_id: str, ref: ServiceRef, wanted: ChangedService) -> Service:
     )
     if len({one.key for one in service.properties}) != len(service.properties):
         raise InvalidInput("Invalid value for: body (two properties have the same key at 'properties')")
-    check_addresses(service)
+    check_service_addresses(service)
     return replace(service, user_data_schema=schemas(service)[0])
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jackfield.auth import NoSignIn, SignIn
-from jackfield.egress.policy import AddressPolicy, HostRule, Target
-from jackfield.egress.templates import resolve_template
-from jackfield.errors import NotAllowed
+from jackfield.auth import NoSignIn, SignIn, user_data_templates
+from jackfield.egress.policy import AddressPolicy, HostRule, Target, parse_url
+from jackfield.egress.templates import resolve_template, sample_user_data
+from jackfield.errors import ConnectorError, NotAllowed
 from jackfield.exchange import Request
 
 
@@ -72,3 +72,19 @@ class Grant:
             return self.sign_in.secrets(self.credentials)
         except KeyError:  # they are incomplete; then `sign` refuses and nothing is sent
             return []
+
+
+def check_addresses(base_url: str, hosts: Iterable[str], sign_in: SignIn) -> None:
+    """Make sure that every auth will have somewhere to go, whatever its owner types in.
+
+    Raises InvalidInput, NotAllowed or ConnectorError, which say what is wrong with which address.
+    """
+    hosts, asked = tuple(hosts), user_data_templates(sign_in)
+    sample = sample_user_data((base_url, *hosts, *asked))
+    Grant.to_service(
+        base_url, hosts=hosts, user_data=sample, sign_in=sign_in, credentials={}, addresses=AddressPolicy()
+    )
+    for address in filter(None, (base_url, *asked)):
+        target = parse_url(resolve_template(address, sample))
+        if address == base_url and "?" in target.path_and_query:
+            raise ConnectorError("A base URL may not hold a query: every path is appended to it.")

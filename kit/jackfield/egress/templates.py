@@ -10,7 +10,7 @@ A value never becomes part of a text that is parsed afterwards: it is checked fo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote
 
 from jackfield.egress.policy import LABEL, has_dot_segments, parse_url
@@ -18,6 +18,14 @@ from jackfield.errors import ConnectorError, InvalidInput, NotAllowed
 
 _FIELD = re.compile(r"\{(#?[A-Za-z_][A-Za-z0-9_]*)\}")
 _LEADING_FIELD = re.compile(r"\{(#?[A-Za-z_][A-Za-z0-9_]*)\}(/.*)?", re.DOTALL)
+
+
+def sample_user_data(templates: Iterable[str]) -> dict[str, str]:
+    """Return values that fit every field of the templates, to see whether the templates make sense at all."""
+    texts = tuple(templates)
+    sample = {name: "sample" for text in texts for name in _FIELD.findall(text)}
+    leading = (_LEADING_FIELD.fullmatch(text) for text in texts)
+    return sample | {found[1]: "https://sample.example" for found in leading if found}
 
 
 def resolve_template(template: str, user_data: Mapping[str, str]) -> str:
