@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import FileResponse, RedirectResponse, Response
 from swagger_ui_bundle import swagger_ui_path
 
 from jackfield_hub.errors import NotFound
 
-router = APIRouter(prefix="/docs", include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 
 FILES = {
     "swagger-ui.css": "text/css",
@@ -46,17 +46,24 @@ START = """SwaggerUIBundle({
 """
 
 
-@router.get("")
+@router.get("/")
+@router.get("/docs/")
+async def lead_to_page() -> Response:
+    """Whoever opens the hub's bare address in a browser wants to read something."""
+    return RedirectResponse("/docs", status_code=307)
+
+
+@router.get("/docs")
 async def show_page() -> Response:
     return Response(PAGE, media_type="text/html", headers=HEADERS)
 
 
-@router.get("/start.js")
+@router.get("/docs/start.js")
 async def read_start() -> Response:
     return Response(START, media_type="text/javascript", headers=HEADERS)
 
 
-@router.get("/{name}")
+@router.get("/docs/{name}")
 async def read_file(name: str) -> Response:
     if name not in FILES:
         raise NotFound("There is no such file")

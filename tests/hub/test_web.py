@@ -261,6 +261,12 @@ async def test_a_database_that_is_away_is_a_503_and_comes_back(hub: Hub, alice: 
     assert (await alice.get("/readyz")).status == 200
 
 
+@pytest.mark.parametrize("path", ["/", "/docs/"])
+async def test_the_bare_address_leads_to_the_docs(door: aiohttp.ClientSession, path: str):
+    async with door.get(path, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (307, "/docs")
+
+
 async def test_the_docs_page_asks_nobody_else_for_anything(door: aiohttp.ClientSession) -> None:
     async with door.get("/docs") as answer:
         page, policy = await answer.text(), answer.headers["Content-Security-Policy"]
