@@ -106,6 +106,13 @@ def test_a_result_must_be_a_json_object_of_moderate_depth(body):
         frames.check_json_object(body)
 
 
+def test_a_text_that_never_ends_is_read_once():
+    endless = b"," * 500_001 + b'"' + b'\\"' * 3_500_000  # read again from each quote, this would take days
+
+    with pytest.raises(frames.FrameBroken):
+        frames.check_json_object(endless)
+
+
 def test_sixty_four_levels_are_fine_however_wide():
     deep = orjson.loads(b'{"a":' * 63 + b"{}" + b"}" * 63)
 

@@ -22,6 +22,7 @@ from jackfield.runner import Call
 from jackfield_hub.auths.provider import PROVIDER_SECONDS
 from jackfield_hub.auths.shapes import OpenedAuth
 from jackfield_hub.catalog import service as catalog
+from jackfield_hub.deployments.bundles import BundleChanged
 from jackfield_hub.hub import Hub
 from jackfield_hub.sandbox.failures import Overloaded
 from jackfield_hub.sandbox.pool import Bundle, WorkerKey
@@ -43,9 +44,13 @@ async def run_token_operation(hub: Hub, auth: OpenedAuth) -> Response:
 
     metadata, digest = connector.manifest.metadata, connector.bundle_digest
     key = WorkerKey(organization_id, f"{metadata.name}~{metadata.version}", digest)
-    bundle = Bundle(hub.bundles.path(digest), metadata.name.replace("-", "_"), digest)
     try:
+        bundle = Bundle(await hub.bundles.unchanged(digest), metadata.name.replace("-", "_"), digest)
         done = await hub.workers.call(key, bundle, _call(way, auth), send, deadline)
+    except (BundleChanged, OSError):
+        raise ProviderBroken(
+            "The stored connector is damaged and was not asked for a token. Deploy it again."
+        ) from None
     except Overloaded:
         raise ProviderBroken("The hub is too busy to get an access token. Try again in a second.") from None
     output: JsonObject = orjson.loads(done.output)

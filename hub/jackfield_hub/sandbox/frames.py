@@ -3,7 +3,7 @@
     u32 total | u32 header length | header | body          big-endian; `total` counts all that follows it
 
     platform → worker     call · http_answer · http_failed
-    worker → platform     ready · load_failed · http · log · result
+    worker → platform     ready · load_failed · http · log · overspent · result
 
 A header is a flat JSON list, `["log", 7]`: the kind, then the fields of that frame in order. A body is raw bytes and
 never goes through the codec. What a worker writes is hostile input: every length, kind and field is checked, and
@@ -32,7 +32,8 @@ SOCKET_BUFFER_BYTES = 1024 * 1024
 
 _LENGTHS = struct.Struct(">II")
 _TOTAL = struct.Struct(">I")
-_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Possessive, and a text that never ends is one too: else the rest would be read again from every quote in it.
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 
 
 class FrameBroken(Exception):
@@ -103,6 +104,13 @@ class Log(NamedTuple):
     body: bytes
 
 
+class Overspent(NamedTuple):
+    """A call has computed for longer than it may, and goes on doing so. It has no body."""
+
+    call_id: int
+    body: bytes
+
+
 class Result(NamedTuple):
     """A call is done. The body is its output, a JSON object. There is one result for a call, never two."""
 
@@ -111,7 +119,7 @@ class Result(NamedTuple):
     body: bytes
 
 
-Frame = Call | HttpAnswer | HttpFailed | Ready | LoadFailed | Http | Log | Result
+Frame = Call | HttpAnswer | HttpFailed | Ready | LoadFailed | Http | Log | Overspent | Result
 
 
 def _is_id(value: Any) -> bool:
@@ -166,11 +174,12 @@ _READY = _Shape("ready", Ready, ())
 _LOAD_FAILED = _Shape("load_failed", LoadFailed, ())
 _HTTP = _Shape("http", Http, (_is_id, _is_id, _is_text, _is_text, _is_headers, _is_maybe_seconds, _is_maybe_flag))
 _LOG = _Shape("log", Log, (_is_id,))
+_OVERSPENT = _Shape("overspent", Overspent, (_is_id,))
 _RESULT = _Shape("result", Result, (_is_id, _is_flag))
 
 Shapes = Mapping[str, _Shape]
 TO_WORKER: Shapes = {shape.kind: shape for shape in (_CALL, _HTTP_ANSWER, _HTTP_FAILED)}
-FROM_WORKER: Shapes = {shape.kind: shape for shape in (_READY, _LOAD_FAILED, _HTTP, _LOG, _RESULT)}
+FROM_WORKER: Shapes = {shape.kind: shape for shape in (_READY, _LOAD_FAILED, _HTTP, _LOG, _OVERSPENT, _RESULT)}
 
 _KINDS: dict[Any, str] = {shape.frame: kind for kind, shape in {**TO_WORKER, **FROM_WORKER}.items()}
 
