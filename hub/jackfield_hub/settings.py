@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     max_result_bytes: int = setting(8 * MEBIBYTE, "The largest output of a call, in bytes.", gt=0)
     max_calls_at_once: int = setting(1000, "How many calls may run at the same time; more are answered 503.", gt=0)
 
+    openid_issuer: str = setting(
+        "", "The OpenID provider members may sign in at, for example https://accounts.example.com; empty for none."
+    )
+    openid_client_id: str = setting("", "What this hub is called at that provider.")
+    openid_client_secret: str = setting("", "The secret that goes with it.", repr=False)
+
     requests_per_second: float = setting(
         30.0, "How many requests a token may send a second, calls aside; 0 for no limit.", ge=0
     )
@@ -132,6 +138,14 @@ class Settings(BaseSettings):
     @classmethod
     def _one_origin(cls, value: str) -> str:
         return _origin(value) if value else value
+
+    @field_validator("openid_issuer")
+    @classmethod
+    def _a_provider(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("must be an address such as https://accounts.example.com")
+        return value
 
     @field_validator("dialog_origins", mode="before")
     @classmethod

@@ -16,7 +16,7 @@ from jackfield_hub.identity.sessions import service as sessions
 from jackfield_hub.identity.shapes import Caller
 from jackfield_hub.json_body import Model, read_model
 
-_SESSION_COOKIE = "jackfield-session"
+SESSION_COOKIE = "jackfield-session"
 _HARMLESS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -33,9 +33,9 @@ def origin_of(request: Request) -> str:
     return hub.settings.public_url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
 
 
-def cookie_name(origin: str) -> str:
-    """Return what the cookie of a session is called. With the prefix browsers take it from this very host only."""
-    return f"__Host-{_SESSION_COOKIE}" if origin.startswith("https://") else _SESSION_COOKIE
+def cookie_name(origin: str, name: str = SESSION_COOKIE) -> str:
+    """Return what a cookie is called in the browser. With the prefix it is taken from this very host only."""
+    return f"__Host-{name}" if origin.startswith("https://") else name
 
 
 def _current_session(request: Request) -> str | None:

@@ -22,10 +22,11 @@ HEADERS = {
 
 
 def sign_in_page(
-    go_on: str, *, organization: str = "", email: str = "", problem: str = "", status: int = 200
+    go_on: str, *, organization: str = "", email: str = "", problem: str = "", status: int = 200, openid: str = ""
 ) -> Response:
-    """Ask for e-mail and password; `problem` is what was wrong the last time."""
-    return _draw("sign_in.html", status, go_on=go_on, organization=organization, email=email, problem=problem)
+    """Ask for e-mail and password; `problem` is what was wrong the last time. `openid` is the host of a provider."""
+    data = {"go_on": go_on, "organization": organization, "email": email, "problem": problem, "openid": openid}
+    return _draw("sign_in.html", status, **data)
 
 
 def signed_in_page(name: str, email: str, csrf: str) -> Response:

@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from jackfield_hub.errors import Conflict, Forbidden, InvalidInput, RateLimited, Unauthorized, refusals
+from jackfield_hub.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    refusals,
+)
+from jackfield_hub.hub import Hub
 from jackfield_hub.identity import service as identity
-from jackfield_hub.identity.sessions import pages, service
-from jackfield_hub.identity.sessions.shapes import NewSession, Session, SignIn, WrongPassword
+from jackfield_hub.identity.sessions import openid, pages, service
+from jackfield_hub.identity.sessions.openid import NotVouchedFor, OnTheWay
+from jackfield_hub.identity.sessions.shapes import NewSession, NobodyHere, Session, SignIn, WrongPassword
 from jackfield_hub.json_body import read_model
-from jackfield_hub.web import CurrentHub, CurrentSession, cookie_name, described_body, origin_of, read_body
+from jackfield_hub.web import (
+    SESSION_COOKIE,
+    CurrentHub,
+    CurrentSession,
+    cookie_name,
+    described_body,
+    origin_of,
+    read_body,
+)
 
 router = APIRouter(tags=["Sessions"])
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
+OPENID_COOKIE = "jackfield-openid"
 MAX_FORM_BYTES = 64 * 1024
 
 
@@ -78,7 +98,7 @@ async def show(
     try:
         caller = await service.identify(hub, session or "")
     except Unauthorized:
-        return pages.sign_in_page(_own_path(go_on), organization=organization)
+        return pages.sign_in_page(_own_path(go_on), organization=organization, openid=_provider(hub))
     me = await identity.who_is(hub, caller)
     return pages.signed_in_page(me.name, me.email or "", service.csrf_token(session or ""))
 
@@ -95,10 +115,43 @@ async def submit(form: SentForm, request: Request, hub: CurrentHub) -> Response:
         new: NewSession = await service.sign_in(hub, wanted, _address(request))
     except (WrongPassword, RateLimited, Conflict) as refusal:
         return pages.sign_in_page(
-            go_on, organization=organization, email=email, problem=f"{refusal.message}.", status=refusal.status
+            go_on,
+            organization=organization,
+            email=email,
+            problem=f"{refusal.message}.",
+            status=refusal.status,
+            openid=_provider(hub),
         )
-    answer = RedirectResponse(go_on, 303, {"Cache-Control": "no-store"})
-    _set_cookie(answer, request, new.text, service.SESSION_SECONDS)
+    return _go_on(request, new, go_on)
+
+
+@router.get(f"{SIGN_IN}/openid", include_in_schema=False)
+async def leave_for_provider(
+    request: Request, hub: CurrentHub, go_on: Annotated[str, Query(alias="next", max_length=2000)] = SIGN_IN
+) -> Response:
+    """Send a browser to the OpenID provider."""
+    _require_provider(hub)
+    try:
+        url, there = await openid.depart(hub, origin_of(request), _own_path(go_on))
+    except NotVouchedFor as refusal:
+        return _say(hub, refusal)
+    answer = RedirectResponse(url, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+    _set_cookie(answer, request, there.to_cookie(), openid.WAY_SECONDS, OPENID_COOKIE)
+    return answer
+
+
+@router.get(openid.CALLBACK_PATH, include_in_schema=False)
+async def come_back(request: Request, hub: CurrentHub) -> Response:
+    """Take a browser back from the OpenID provider."""
+    _require_provider(hub)
+    origin = origin_of(request)
+    try:
+        there = OnTheWay.from_cookie(request.cookies.get(cookie_name(origin, OPENID_COOKIE), ""))
+        email = await openid.arrive(hub, origin, request.url.query, there)
+        answer = _go_on(request, await service.sign_in_as(hub, email), _own_path(there.go_on))
+    except (NotVouchedFor, NobodyHere, Conflict) as refusal:
+        answer = _say(hub, refusal)
+    _set_cookie(answer, request, "", 0, OPENID_COOKIE)
     return answer
 
 
@@ -113,6 +166,26 @@ async def leave(form: SentForm, request: Request, session: CurrentSession, hub: 
     return answer
 
 
+def _go_on(request: Request, new: NewSession, path: str) -> Response:
+    answer = RedirectResponse(path, 303, {"Cache-Control": "no-store"})
+    _set_cookie(answer, request, new.text, service.SESSION_SECONDS)
+    return answer
+
+
+def _say(hub: Hub, refusal: Refused) -> Response:
+    return pages.sign_in_page(SIGN_IN, problem=f"{refusal.message}.", status=refusal.status, openid=_provider(hub))
+
+
+def _provider(hub: Hub) -> str:
+    """Return the host of the OpenID provider, or nothing."""
+    return urlsplit(hub.settings.openid_issuer).hostname or ""
+
+
+def _require_provider(hub: Hub) -> None:
+    if not hub.settings.openid_issuer:
+        raise NotFound("This hub has no OpenID provider")
+
+
 def _own_path(text: str) -> str:
     """Return where to go on, if that is on this hub: a link must not lead people elsewhere by way of our page."""
     is_own = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isascii() and text.isprintable()
@@ -123,8 +196,8 @@ def _address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def _set_cookie(answer: Response, request: Request, text: str, seconds: float) -> None:
+def _set_cookie(answer: Response, request: Request, text: str, seconds: float, name: str = SESSION_COOKIE) -> None:
     origin = origin_of(request)
     safely = "; Secure" if origin.startswith("https://") else ""
-    cookie = f"{cookie_name(origin)}={text}; Path=/; Max-Age={seconds:.0f}; HttpOnly; SameSite=Lax{safely}"
+    cookie = f"{cookie_name(origin, name)}={text}; Path=/; Max-Age={seconds:.0f}; HttpOnly; SameSite=Lax{safely}"
     answer.headers.append("Set-Cookie", cookie)

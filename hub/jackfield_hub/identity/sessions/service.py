@@ -23,7 +23,7 @@ from jackfield_hub.errors import Conflict, Forbidden, Unauthorized
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity.rights import rights_of
 from jackfield_hub.identity.sessions import store
-from jackfield_hub.identity.sessions.shapes import NewSession, Session, SignIn, WrongPassword
+from jackfield_hub.identity.sessions.shapes import NewSession, NobodyHere, Session, SignIn, WrongPassword
 from jackfield_hub.identity.shapes import Caller, CallerKind, Role
 from jackfield_hub.identity.tokens import digest_of
 
@@ -46,10 +46,23 @@ async def sign_in(hub: Hub, wanted: SignIn, address: str) -> NewSession:
     fitting = await asyncio.wrap_future(_checks.submit(_fitting, members, wanted.password))
     if not fitting:
         raise WrongPassword
-    if len(fitting) > 1:
-        ids = ", ".join(member["organization_id"] for member in fitting)
+    return await _begin(hub, _the_only(fitting))
+
+
+async def sign_in_as(hub: Hub, email: str) -> NewSession:
+    """Begin a session for the member with this e-mail, who has proved to be them. Raises NobodyHere, Conflict."""
+    async with hub.database.reading() as tx:
+        members = await store.list_members_by_email(tx, email, None, MAX_ORGANIZATIONS)
+    if not members:
+        raise NobodyHere(f"Nobody here has the e-mail {email:.254}; an administrator can invite you")
+    return await _begin(hub, _the_only(members))
+
+
+def _the_only(members: Sequence[Mapping[Any, Any]]) -> Mapping[Any, Any]:
+    if len(members) > 1:
+        ids = ", ".join(member["organization_id"] for member in members)
         raise Conflict(f"You are in several organizations: say at organizationId which one you mean ({ids})")
-    return await _begin(hub, fitting[0])
+    return members[0]
 
 
 async def identify(hub: Hub, text: str) -> Caller:
@@ -116,9 +129,9 @@ async def _look_up(hub: Hub, digest: bytes) -> Caller:
 
 def _fitting(members: Sequence[Mapping[Any, Any]], password: str) -> list[Mapping[Any, Any]]:
     """Return the members whose password this is. It takes as long when there is nobody at all."""
-    if not members:
-        _is_right(_nobodys_hash(), password)
-    return [member for member in members if _is_right(member["password_hash"], password)]
+    hashes = [member["password_hash"] or _nobodys_hash() for member in members] or [_nobodys_hash()]
+    rights = [_is_right(password_hash, password) for password_hash in hashes]
+    return [member for member, is_right in zip(members, rights, strict=False) if is_right]
 
 
 def _is_right(password_hash: str, password: str) -> bool:

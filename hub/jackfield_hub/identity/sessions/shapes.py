@@ -21,6 +21,13 @@ class WrongPassword(Refused):
         super().__init__("The e-mail or the password is not right")
 
 
+class NobodyHere(Refused):
+    """Somebody is who they say, but no member of any organization."""
+
+    status: ClassVar[int] = 403
+    code = "nobody_here"
+
+
 class SignIn(BaseModel):
     """Who wants to sign in."""
 

@@ -20,7 +20,6 @@ async def list_members_by_email(
         users.c.email == email,
         users.c.kind == UserKind.MEMBER,
         users.c.removed_at.is_(None),
-        users.c.password_hash.is_not(None),
     )
     if organization_id is not None:
         found = found.where(users.c.organization_id == organization_id)
