@@ -59,7 +59,9 @@ class FileKey:
         if seen != self._seen:
             if status.st_mode & 0o077:
                 raise MasterKeyMistake(f"{self.path} can be read by others; run: chmod 600 {self.path}")
-            self._keys, self._seen = self._split(self.path.read_bytes()), seen
+            there = self._split(self.path.read_bytes())
+            # A key that was taken out opens what this process read before that; it is gone with the process.
+            self._keys, self._seen = [*there, *(key for key in self._keys if key not in there)], seen
         return self._keys
 
     def create(self) -> None:
@@ -69,7 +71,7 @@ class FileKey:
 
     def put_in_front(self) -> None:
         """Add a new key, which seals from now on. The others stay, to open what they sealed."""
-        write_secret(self.path, b"".join([os.urandom(KEY_BYTES), *self.read()]))
+        write_secret(self.path, b"".join([os.urandom(KEY_BYTES), *self._split(self.path.read_bytes())]))
 
     def keep_newest(self) -> None:
         """Forget all keys but the newest."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
 
 from jackfield.exchange import JsonObject
+from jackfield_hub.auths.sealed_rows import SEALED, SealedRow, SealedTable
 from jackfield_hub.auths.shapes import AuthState, Claim, Progress, SealedAuth
 from jackfield_hub.auths.vault import SealedKey
 from jackfield_hub.database import Transaction
 from jackfield_hub.services.shapes import ServiceEnvironment
-from jackfield_hub.tables import auths, data_keys
+from jackfield_hub.tables import auths, data_keys, metadata
 
+_KEY_OF = {one.name: metadata.tables[one.name].c.key_id == data_keys.c.id for one in SEALED}
 AT_REST: dict[str, Any] = {
     "refresh_lease_until": None,
     "refresh_after": None,
@@ -45,6 +47,75 @@ async def insert_data_key(tx: Transaction, key: SealedKey, now: float) -> None:
         data_keys.insert().values(
             id=key.key_id, organization_id=key.organization_id, sealed_key=key.sealed, created_at=now
         )
+    )
+
+
+async def list_data_keys(tx: Transaction) -> Sequence[SealedKey]:
+    """Return every data key there is."""
+    return [_to_key(row) for row in await tx.rows(select(data_keys).order_by(data_keys.c.id))]
+
+
+async def list_sealed_organizations(tx: Transaction) -> Sequence[str]:
+    """Return the organizations that have a data key."""
+    rows = await tx.rows(select(data_keys.c.organization_id).distinct().order_by(data_keys.c.organization_id))
+    return [row["organization_id"] for row in rows]
+
+
+async def replace_sealed_key(tx: Transaction, old: SealedKey, new: SealedKey) -> None:
+    """Store a data key as another master key seals it."""
+    await tx.execute(update(data_keys).where(data_keys.c.id == old.key_id).values(sealed_key=new.sealed))
+
+
+async def delete_replaced_keys(tx: Transaction, replaced_before: float) -> None:
+    """Remove the data keys that seal nothing any more, and were replaced before that moment."""
+    newer = data_keys.alias("newer")
+    is_replaced = (
+        select(newer.c.id)
+        .where(
+            newer.c.organization_id == data_keys.c.organization_id,
+            newer.c.created_at > data_keys.c.created_at,
+            newer.c.created_at < replaced_before,
+        )
+        .exists()
+    )
+    in_use = [select(metadata.tables[one.name].c.key_id).where(_KEY_OF[one.name]).exists() for one in SEALED]
+    await tx.execute(delete(data_keys).where(is_replaced, *(~used for used in in_use)))
+
+
+async def list_sealed_with_old_key(tx: Transaction, sealed: SealedTable, limit: int) -> Sequence[SealedRow]:
+    """Return rows that are not sealed with the newest data key of their organization."""
+    table, newer = metadata.tables[sealed.name], data_keys.alias("newer")
+    is_old = (
+        select(newer.c.id)
+        .where(newer.c.organization_id == data_keys.c.organization_id, newer.c.created_at > data_keys.c.created_at)
+        .exists()
+    )
+    rows = await tx.rows(
+        select(table, data_keys.c.sealed_key)
+        .join(data_keys, data_keys.c.id == table.c.key_id)
+        .where(is_old)
+        .order_by(table.c.id)
+        .limit(limit)
+        .with_for_update(of=table)  # Postgres: nobody changes them meanwhile. SQLite has one writer.
+    )
+    return [
+        SealedRow(
+            sealed,
+            row["id"],
+            SealedKey(row["key_id"], row["organization_id"], row["sealed_key"]),
+            {field: row[field] for field in sealed.fields},
+        )
+        for row in rows
+    ]
+
+
+async def replace_sealed(tx: Transaction, row: SealedRow, key: SealedKey, fields: Mapping[str, bytes]) -> None:
+    """Store a row's secrets as another data key seals them."""
+    table = metadata.tables[row.table.name]
+    await tx.execute(
+        update(table)
+        .where(table.c.id == row.row_id, table.c.key_id == row.old_key.key_id)
+        .values(key_id=key.key_id, **fields)
     )
 
 

@@ -49,6 +49,7 @@ def show_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> 
     lazy=COMMANDS,
     from_hub={
         "serve": HubCommand("serve", "Run a hub on this machine."),
+        "vault": HubCommand("vault", "Look after the keys that seal credentials."),
         "doctor": HubCommand("doctor", "Look for what is wrong, and say how to mend it.", COMMANDS["doctor"]),
     },
     context_settings={"help_option_names": ["-h", "--help"]},
