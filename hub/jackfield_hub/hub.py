@@ -14,6 +14,7 @@ from jackfield_hub.auths.flights import Flights
 from jackfield_hub.auths.sealing import open_vault
 from jackfield_hub.auths.shapes import SealedAuth
 from jackfield_hub.auths.vault import Vault
+from jackfield_hub.calls.authors_log import AuthorsLog
 from jackfield_hub.calls.ledger import Ledger
 from jackfield_hub.catalog.shapes import ConnectorVersion, Listing
 from jackfield_hub.data_folder import own
@@ -49,6 +50,7 @@ class Hub:
     limits: RequestLimits
     couriers: Couriers
     sign_ins: SignInLimits = field(default_factory=SignInLimits)
+    authors_log: AuthorsLog = field(default_factory=AuthorsLog)
     known_tokens: KnownTokens = field(default_factory=KnownTokens)
     known_connectors: Known[ConnectorVersion] = field(default_factory=lambda: Known(2_000))
     known_lists: Known[Listing] = field(default_factory=lambda: Known(2_000))

@@ -91,6 +91,11 @@ class HubClient:
     def list_operations(self, name: str, version: str) -> list[JsonObject]:
         return self._send("GET", f"{_connector(name, version)}/operations").get("elements", [])
 
+    def read_log(self, name: str, version: str) -> list[JsonObject]:
+        """Return what a connector's latest calls left for its author, the newest first."""
+        own = _connector(name, version).replace("/core/v1/", "/v1/", 1)
+        return self._send("GET", f"{own}/log").get("elements", [])
+
     def call(self, name: str, version: str, body: JsonObject) -> JsonObject:
         """Run an operation and return the outcome: `{"outcome": "success", "output": {…}}`.
 

@@ -48,6 +48,7 @@ async def test_check_18_every_operation_has_the_six_keys_and_a_closed_root(shop:
         "get_status",
         "read_table",
         "show_key",
+        "break_down",
         "raw_http_request",
     ]
     for element in elements:
@@ -202,3 +203,15 @@ async def test_any_request_can_be_made_through_the_raw_operation(shop: Shop):
 
     assert answer.json["output"]["status"] == 418
     assert answer.json["output"]["body"] == {"said": "no"}
+
+
+async def test_what_went_wrong_in_a_connectors_code_is_told_to_its_author_only(shop: Shop, bob: Person):
+    answer = await call(shop.owner, shop, "break_down", input={})
+
+    assert b"the reason is a secret" not in answer.body
+    [entry] = (await shop.owner.get("/v1/connectors/shop/versions/1.0/log")).json["elements"]
+    assert (entry["operation"], entry["outcome"]) == ("break_down", "error")
+    assert entry["requestId"] == answer.headers["X-Request-Id"]
+    assert "about to break" in entry["text"]
+    assert "the reason is a secret" in entry["text"]
+    assert (await bob.get("/v1/connectors/shop/versions/1.0/log")).status == 403

@@ -76,6 +76,7 @@ OF_SERVICE = {"version": "1"}
 
 TABLE: dict[str, Row] = {
     f"GET {CORE}/operations": row(HIDDEN, MAY, HIDDEN, HIDDEN, MAY, HIDDEN, MAY),
+    f"GET {OWN}/log": row(HIDDEN, FORBIDDEN, FORBIDDEN, HIDDEN, MAY, HIDDEN, MAY),
     f"POST {CORE}/call": row(HIDDEN, MAY, FORBIDDEN, HIDDEN, MAY, HIDDEN, MAY, body={"operation": "say", "input": {}}),
     f"POST {DEPLOYMENTS}/deploy-connector-from-source": row(
         SAME, FORBIDDEN, FORBIDDEN, SAME, SAME, SAME, SAME, body={"connectorSourceCode": "bm8gemlw"}

@@ -22,10 +22,19 @@ from jackfield.validation import problem_text
 from jackfield_hub import errors
 from jackfield_hub.auths import service as auths
 from jackfield_hub.auths.shapes import OpenedAuth, SealedAuth
+from jackfield_hub.calls.authors_log import MAX_CHARACTERS, LogEntry
 from jackfield_hub.calls.body import AskedCall
 from jackfield_hub.calls.errands import Errands
 from jackfield_hub.calls.ledger import new_task_id
-from jackfield_hub.calls.shapes import KeptCall, PromiseState, Task, TaskOutcome, Usage
+from jackfield_hub.calls.shapes import (
+    AuthorsLogAnswer,
+    AuthorsLogElement,
+    KeptCall,
+    PromiseState,
+    Task,
+    TaskOutcome,
+    Usage,
+)
 from jackfield_hub.catalog import service as catalog
 from jackfield_hub.catalog.shapes import ConnectorVersion
 from jackfield_hub.deployments.bundles import BundleChanged
@@ -204,9 +213,24 @@ async def _run_in_worker(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None, de
         done = await hub.workers.call(key, bundle, wanted, send, deadline)
     except Overloaded:
         raise Unavailable("The hub is busy and nothing was run. Call again in a second.") from None
-    if done.is_success:
-        return Ending(TaskOutcome.SUCCESS, done.output)
-    return Ending(TaskOutcome.ERROR, done.output, _error_code(done.output))
+    outcome = TaskOutcome.SUCCESS if done.is_success else TaskOutcome.ERROR
+    if done.log:
+        _tell_author(hub, ready, outcome, done.log)
+    return Ending(outcome, done.output, None if done.is_success else _error_code(done.output))
+
+
+def _tell_author(hub: Hub, ready: ReadyCall, outcome: TaskOutcome, text: str) -> None:
+    metadata = ready.connector.manifest.metadata
+    entry = LogEntry(hub.clock(), ready.request_id, ready.operation.name, outcome, text[-MAX_CHARACTERS:])
+    hub.authors_log.write((ready.caller.organization_id, metadata.name, metadata.version), entry)
+
+
+async def read_authors_log(hub: Hub, caller: Caller, called: Address) -> AuthorsLogAnswer:
+    """Return what the latest calls left for the connector's author. Raises Forbidden, NotFound."""
+    caller.require(Right.DEPLOY)
+    await catalog.find_version(hub, caller, called.name, called.version)
+    entries = hub.authors_log.read((caller.organization_id, called.name, called.version))
+    return AuthorsLogAnswer(elements=[AuthorsLogElement.of(entry) for entry in entries])
 
 
 async def _worker(hub: Hub, ready: ReadyCall) -> tuple[WorkerKey, Bundle]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from enum import StrEnum
 from operator import attrgetter
 
 from pydantic import BaseModel, Field
+
+from jackfield_hub.calls.authors_log import LogEntry
 
 
 class TaskOutcome(StrEnum):
@@ -66,3 +69,29 @@ class Usage(BaseModel):
     """What an organization has used."""
 
     tasks: int = Field(description="Executed calls since the organization exists, whatever their outcome.")
+
+
+class AuthorsLogElement(BaseModel):
+    """What one call left for the connector's author."""
+
+    at: datetime
+    request_id: str = Field(alias="requestId", description="The X-Request-ID the caller was answered with.")
+    operation: str
+    outcome: str = Field(description="success or error")
+    text: str = Field(description="What the connector printed, and the traceback of what went wrong in its code.")
+
+    @classmethod
+    def of(cls, entry: LogEntry) -> AuthorsLogElement:
+        return cls(
+            at=datetime.fromtimestamp(entry.at, UTC),
+            requestId=entry.request_id,
+            operation=entry.operation,
+            outcome=entry.outcome,
+            text=entry.text,
+        )
+
+
+class AuthorsLogAnswer(BaseModel):
+    """The newest entry first; kept in memory, so a restart of the hub forgets them."""
+
+    elements: list[AuthorsLogElement]

@@ -103,6 +103,24 @@ def call(
         ctx.exit(FAILURE)
 
 
+@connectors.command()
+@click.argument("name")
+@click.argument("version", required=False)
+@profile_option
+@as_json_option
+def log(name: str, version: str | None, profile: str | None, *, as_json: bool) -> None:
+    """Show what a connector of yours printed lately, and how its code failed. Without VERSION: of its newest one."""
+    with open_hub(profile) as hub, working("Asking the hub"):
+        found = hub.read_log(name, version or newest_version(hub, name))
+    if as_json:
+        print_json({"elements": found})
+    elif not found:
+        say("Nothing was printed and nothing failed since the hub was started.")
+    for entry in () if as_json else reversed(found):
+        click.echo(f"{entry['at']} {entry['operation']} {entry['outcome']} {entry['requestId']}")
+        click.echo(entry["text"].rstrip() + "\n")
+
+
 def newest_version(hub: HubClient, name: str) -> str:
     """Return the highest version the hub offers. Raises CommandFailed when it has no such connector."""
     versions = [one["version"] for one in hub.list_connectors() if one["name"] == name]

@@ -77,3 +77,10 @@ def show_key(http: Http) -> dict[str, Any]:
 def token_request() -> dict[str, Any]:
     """Never listed, never callable."""
     return {}
+
+
+@shop.operation
+def break_down() -> dict[str, Any]:
+    """Fail as code fails that nobody has tried."""
+    print("about to break")
+    raise RuntimeError("the reason is a secret")

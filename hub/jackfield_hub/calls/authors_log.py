@@ -1,0 +1,43 @@
+"""What connectors printed and how their code failed: for their authors, never for those who call.
+
+Kept in memory only, the latest entries of each connector version: a traceback may hold what a caller sent.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+
+ENTRIES_A_CONNECTOR = 50
+CONNECTORS = 500  # the longest unused is forgotten first
+MAX_CHARACTERS = 16 * 1024  # of one entry; its end is kept, where a traceback names the failure
+
+Key = tuple[str, str, str]  #: organization, connector, version
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """What one call left for the author. `at` is in seconds since 1970."""
+
+    at: float
+    request_id: str
+    operation: str
+    outcome: str
+    text: str
+
+
+class AuthorsLog:
+    """The latest entries by organization, connector and version."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[Key, deque[LogEntry]] = OrderedDict()
+
+    def write(self, key: Key, entry: LogEntry) -> None:
+        self._entries.setdefault(key, deque(maxlen=ENTRIES_A_CONNECTOR)).append(entry)
+        self._entries.move_to_end(key)
+        if len(self._entries) > CONNECTORS:
+            self._entries.popitem(last=False)
+
+    def read(self, key: Key) -> list[LogEntry]:
+        """Return the entries of a connector version, the newest first."""
+        return list(reversed(self._entries.get(key, ())))
