@@ -40,7 +40,22 @@ def describe_api(version: str, routes: Iterable[BaseRoute], more_paths: Mapping[
     schemas.pop("ValidationError", None)
     schemas["Refusal"] = REFUSAL_SCHEMA
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    description["paths"] = _lifted(description["paths"], schemas)
     return _as_3_0(description)
+
+
+def _lifted(value: Any, schemas: dict[str, Any]) -> Any:
+    """Return the paths with the definitions of their bodies moved to `schemas`, where references may point to."""
+    if isinstance(value, list):
+        return [_lifted(item, schemas) for item in cast("list[Any]", value)]
+    if isinstance(value, str):
+        return value.replace("#/$defs/", "#/components/schemas/", 1) if value.startswith("#/$defs/") else value
+    if not isinstance(value, dict):
+        return value
+    parts = cast("dict[str, Any]", value)
+    for name, schema in parts.get("$defs", {}).items():
+        schemas.setdefault(name, _lifted(schema, schemas))
+    return {name: _lifted(item, schemas) for name, item in parts.items() if name != "$defs"}
 
 
 def _operations(paths: Mapping[str, Any]) -> Iterable[dict[str, Any]]:

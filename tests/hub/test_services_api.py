@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -272,3 +273,13 @@ async def test_a_token_request_says_what_is_typed_in(alice: Person) -> None:
     assert made.json["authenticationType"] == "oauth2client_credentials"
     elements = (await alice.get("/core/v1/services/diary/versions/1/environments")).json["elements"]
     assert elements[0]["credentialsSchema"]["required"] == ["user", "password"]
+
+
+async def test_every_reference_in_the_description_of_the_api_leads_somewhere(alice: Person) -> None:
+    answer = await alice.get("/openapi.json")
+    known = {f"#/components/schemas/{name}" for name in answer.json["components"]["schemas"]}
+
+    references = set(re.findall(r'"\$ref":"([^"]+)"', answer.body.decode()))
+
+    assert "#/components/schemas/WantedEnvironment" in references
+    assert references - known == set()
