@@ -12,6 +12,10 @@ An operation error is a *result*: it is recorded and answered as `{"outcome": "e
     ├── NotJson                 the third party answered something unreadable
     ├── ConnectorError          the connector's own code is wrong
     └── PlatformError           Jackfield is wrong, or protects itself
+        ├── NotAllowed          an address the connector may not reach
+        └── LimitReached        the call asked for more than a call may have
+            ├── OutOfMemory     ├── OutOfProcessorTime    ├── OutOfThreads
+            ├── OutOfScratch    ├── OutOfRequests         └── TooLarge
 """
 
 from __future__ import annotations
@@ -147,3 +151,34 @@ class PlatformError(OperationError):
 
 class NotAllowed(PlatformError):
     """The connector asked for an address it may not reach."""
+
+
+class LimitReached(PlatformError):
+    """The call asked for more than a call may have."""
+
+    code = "#connector_error"
+    fault = Fault.CONNECTOR
+
+
+class OutOfMemory(LimitReached):
+    """The connector's process has as much memory as it may have."""
+
+
+class OutOfProcessorTime(LimitReached):
+    """The call computed for longer than it may, whatever it waited for besides."""
+
+
+class OutOfThreads(LimitReached, RuntimeError):
+    """The connector started more threads than it may. Also a RuntimeError, which Python itself would raise."""
+
+
+class OutOfScratch(LimitReached):
+    """The files a connector writes are too large or too many."""
+
+
+class OutOfRequests(LimitReached):
+    """The call made more requests than it may, altogether or at once."""
+
+
+class TooLarge(LimitReached):
+    """An input, an output or a third party's answer is larger than it may be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any, cast
 import orjson
 
 from jackfield.connector import CHOICES_SCHEMA, Connector, Operation, Role, UserData
-from jackfield.errors import ConnectorError, InvalidInput, OperationError
+from jackfield.errors import ConnectorError, InvalidInput, OperationError, OutOfMemory, OutOfScratch
 from jackfield.exchange import JsonObject, Transport
 from jackfield.http import Http
 from jackfield.manifest import OperationKind
@@ -20,7 +21,13 @@ from jackfield.shapes import input_schema, output_schema, read_input
 from jackfield.validation import Schema, problem_text
 
 _CHOICES = Schema(CHOICES_SCHEMA)
+NO_MEMORY = "The operation needs more memory than a connector may have: work on less at once."
+NO_SCRATCH = "The operation writes larger files than a connector may, or more of them."
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 UNEXPECTED = "The connector failed unexpectedly. Its author finds the reason in the connector's log."
+
+
+Weigh = Callable[[JsonObject | bytes], None]
 
 
 class Wants(StrEnum):
@@ -64,13 +71,22 @@ class Outcome:
         return {"outcome": "success" if self.is_success else "error", "output": self.output}
 
 
-def run(connector: Connector, call: Call, transport: Transport) -> Outcome:
-    """Return what the operation answered. Never raises for anything the operation does; errors are outcomes."""
+def run(connector: Connector, call: Call, transport: Transport, weigh: Weigh | None = None) -> Outcome:
+    """Return what the operation answered. Never raises for anything the operation does; errors are outcomes.
+
+    `weigh` may refuse an output by raising an OperationError: it is called before the output is written as JSON, and
+    with the JSON text before that is looked into.
+    """
     try:
         operation = _find(connector, call.operation)
-        return _run(operation, call, Http(transport, call.base_url))
+        return _run(operation, call, Http(transport, call.base_url), weigh)
     except OperationError as error:
         return failed(error)
+    except MemoryError:
+        return failed(OutOfMemory(NO_MEMORY), log=traceback.format_exc(limit=-20))
+    except OSError as failure:
+        error = OutOfScratch(NO_SCRATCH) if failure.errno in _DISK_FULL else ConnectorError(UNEXPECTED)
+        return failed(error, log=traceback.format_exc(limit=-20))
     except (Exception, SystemExit):
         return failed(ConnectorError(UNEXPECTED), log=traceback.format_exc(limit=-20))
 
@@ -89,11 +105,16 @@ def _find(connector: Connector, name: str) -> Operation:
     return operation
 
 
-def _run(operation: Operation, call: Call, http: Http) -> Outcome:
+def _run(operation: Operation, call: Call, http: Http, weigh: Weigh | None) -> Outcome:
     arguments = _arguments(operation, call, http)
     if call.wants is Wants.OUTPUT_SCHEMA:
         return Outcome(is_success=True, body=_to_json({"output_schema": _output_schema(operation, arguments)}))
-    body = _to_json(_shaped(operation, operation.handler(*(arguments[role] for role in operation.roles))))
+    output = _shaped(operation, operation.handler(*(arguments[role] for role in operation.roles)))
+    if weigh is not None:
+        weigh(output)
+    body = _to_json(output)
+    if weigh is not None:
+        weigh(body)
     return Outcome(is_success=True, body=body, broken_promises=_broken_promises(operation, body))
 
 

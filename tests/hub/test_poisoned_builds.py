@@ -75,8 +75,8 @@ def poisons(canary: Path, host: str) -> dict[str, str]:
         ".env": f"UV_INDEX_URL={elsewhere}\nPIP_INDEX_URL={elsewhere}\nLD_PRELOAD=./evil.so\n",
         "requirements.txt": f"--index-url {elsewhere}\n-r /etc/hostname\n-e .\ngit+http://{host}/evil.git\n./evil\n",
         "constraints.txt": f"honest @ http://{host}/honest-1.0-py3-none-any.whl\n",
-        "uv.lock": f'version = 1\n[[package]]\nname = "honest"\nversion = "1.0"\n'
-        f'source = {{ registry = "{elsewhere}" }}\nwheels = [{{ url = "http://{host}/honest-1.0-py3-none-any.whl", hash = "sha256:{"0" * 64}" }}]\n',
+        "uv.lock": f'version = 1\n[[package]]\nname = "honest"\nsource = {{ registry = "{elsewhere}" }}\n'
+        f'wheels = [{{ url = "http://{host}/honest-1.0-py3-none-any.whl", hash = "sha256:{"0" * 64}" }}]\n',
         "pylock.toml": f'lock-version = "1.0"\n[[packages]]\nname = "honest"\narchive = {{ url = "http://{host}/" }}\n',
         "poetry.lock": f'[[package]]\nname = "honest"\nversion = "1.0"\n[package.source]\nurl = "{elsewhere}"\n',
         "package.json": f'{{"scripts": {{"preinstall": "touch {canary}", "postinstall": "touch {canary}"}}}}',

@@ -197,7 +197,7 @@ async def test_more_requests_than_a_call_may_make_are_refused(pool, connector):
 
     outcome = await run(pool, bundle, "ask", send=send)
 
-    assert output(outcome)["kind"] == "LimitReached"
+    assert output(outcome)["kind"] == "OutOfRequests"
     assert sent == 100
 
 

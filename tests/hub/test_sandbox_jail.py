@@ -213,7 +213,7 @@ async def test_a_connector_that_wants_too_much_memory_is_told_so_and_lives(pool,
 
     outcome = await run(pool, bundle, "grow")
 
-    assert output(outcome)["kind"] == "ConnectorError"
+    assert output(outcome)["kind"] == "OutOfMemory"
     assert "MemoryError" in outcome.log
     assert await give(pool, bundle, "pid") == before
 

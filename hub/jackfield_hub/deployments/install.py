@@ -38,6 +38,7 @@ from jackfield_hub.sandbox.pool import Bundle, Pool
 RESOLVER = Bundle(Path(__file__).parent / "resolver", "resolver", "resolver")
 MAX_WHEEL_BYTES = 256 * 1024 * 1024
 MAX_REQUESTS = 2000
+MAX_PROCESSOR_SECONDS = 60.0
 MAX_SAID_CHARACTERS = 1500
 _TAGS = [str(tag) for tag in sys_tags()]
 # Whoever runs the hub has named the index, so it may be anywhere but where clouds keep their machines' credentials.
@@ -91,7 +92,7 @@ class Installer:
 
     async def _resolve(self, requirements: Sequence[str], index: _Index, deadline: float) -> list[_Found]:
         call = Call("resolve", {"requirements": list(requirements), "tags": _TAGS}, index.url)
-        limits = replace(self.workers.limits, requests_per_call=MAX_REQUESTS)
+        limits = replace(self.workers.limits, requests_per_call=MAX_REQUESTS, processor_seconds=MAX_PROCESSOR_SECONDS)
         outcome = await self.workers.call_once(RESOLVER, call, index.answer, deadline, limits)
         output = orjson.loads(outcome.output)
         if outcome.log:

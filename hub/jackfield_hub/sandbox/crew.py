@@ -6,8 +6,25 @@ import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
+from jackfield.errors import OutOfThreads
+
 MAX_THREADS = 256
 STACK_BYTES = 512 * 1024  # the default of 8 MiB would let address space end long before the 256th thread
+
+
+def name_the_limit() -> None:
+    """Have a thread that cannot be started say so with our own error."""
+    start = threading.Thread.start
+
+    def start_or_say(thread: threading.Thread) -> None:
+        try:
+            start(thread)
+        except RuntimeError:
+            if thread.ident is not None:
+                raise  # it had been started before
+            raise OutOfThreads("The operation starts more threads than a connector may have.") from None
+
+    threading.Thread.start = start_or_say  # pyright: ignore[reportAttributeAccessIssue] - it is called "self" there
 
 
 class Crew:

@@ -3,8 +3,9 @@
 PlatformError (jackfield.errors)
 ├── WorkerCrashed    the process ended in the middle of a call
 ├── WorkerPaused     it ended too often: no new one for a while
-├── WorkerLost       we had to end it, through no fault of the connector
-└── LimitReached     the call asked for more than a call may have
+└── WorkerLost       we had to end it, through no fault of the connector
+
+What a call asks for beyond its limits is the kit's LimitReached and its kinds.
 """
 
 from __future__ import annotations
@@ -44,13 +45,6 @@ class WorkerPaused(PlatformError):
 
 class WorkerLost(PlatformError):
     """The platform ended the process for a reason of its own."""
-
-
-class LimitReached(PlatformError):
-    """The call went over one of the limits of a call."""
-
-    code = "#connector_error"
-    fault = Fault.CONNECTOR
 
 
 class LoadFailed(Exception):

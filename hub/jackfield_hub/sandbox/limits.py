@@ -11,6 +11,7 @@ class Limits:
 
     result_bytes: int = 8 * 1024 * 1024
     log_bytes: int = 256 * 1024
+    processor_seconds: float = 10.0  # of one call, in the thread of its handler
     requests_per_call: int = 100
     requests_at_once: int = 32
     load_seconds: float = 20.0

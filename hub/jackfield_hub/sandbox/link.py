@@ -15,12 +15,11 @@ import orjson
 import structlog
 
 from jackfield import runner
-from jackfield.errors import OperationError, PlatformError, TimedOut
+from jackfield.errors import OperationError, OutOfProcessorTime, OutOfRequests, PlatformError, TimedOut, TooLarge
 from jackfield.exchange import Request, Response
 from jackfield_hub.sandbox import frames
 from jackfield_hub.sandbox.failures import (
     NOT_CONFINED,
-    LimitReached,
     LoadFailed,
     WorkerCrashed,
     WorkerLost,
@@ -171,6 +170,8 @@ class WorkerLink(asyncio.Protocol):
             self._take_request(frame)
         elif isinstance(frame, frames.Log):
             self._take_log(frame)
+        elif isinstance(frame, frames.Overspent):
+            self._take_overspent(frame)
         elif self.loaded.done():
             raise frames.FrameBroken("a second ready")
         elif isinstance(frame, frames.Ready):
@@ -190,6 +191,11 @@ class WorkerLink(asyncio.Protocol):
         self._refused = 0
         outcome = WorkerOutcome(frame.is_success, frame.body, opened.log.decode(errors="replace"))
         self._close(frame.call_id, outcome)
+
+    def _take_overspent(self, frame: frames.Overspent) -> None:
+        if self._find(frame.call_id) is not None:
+            message = f"The operation computed for more than {self.limits.processor_seconds:g} seconds."
+            self._abandon(frame.call_id, failed(OutOfProcessorTime(message)), time.monotonic())
 
     def _take_log(self, frame: frames.Log) -> None:
         opened = self._find(frame.call_id)
@@ -224,9 +230,9 @@ class WorkerLink(asyncio.Protocol):
     def _refusal(self, opened: _OpenCall) -> OperationError | None:
         limits = self.limits
         if opened.requests >= limits.requests_per_call:
-            return LimitReached(f"The operation made more than {limits.requests_per_call} requests in one call.")
+            return OutOfRequests(f"The operation made more than {limits.requests_per_call} requests in one call.")
         if len(opened.underway) >= limits.requests_at_once:
-            return LimitReached(f"The operation made more than {limits.requests_at_once} requests at once.")
+            return OutOfRequests(f"The operation made more than {limits.requests_at_once} requests at once.")
         return None
 
     async def _exchange(self, opened: _OpenCall, frame: frames.Http) -> None:
@@ -241,7 +247,7 @@ class WorkerLink(asyncio.Protocol):
                 )
             )
         except frames.FrameBroken:
-            raise LimitReached(ANSWER_TOO_LARGE) from None
+            raise TooLarge(ANSWER_TOO_LARGE) from None
         self._write(answer)
 
     def _exchanged(self, opened: _OpenCall, frame: frames.Http, task: asyncio.Task[None]) -> None:
@@ -279,7 +285,7 @@ class WorkerLink(asyncio.Protocol):
         try:
             self._write(frames.encode(frame))
         except frames.FrameBroken:
-            self._close(call_id, failed(LimitReached("The input is larger than a worker may get.")))
+            self._close(call_id, failed(TooLarge("The input is larger than a worker may get.")))
 
     def _close(self, call_id: int, outcome: WorkerOutcome) -> None:
         """Hand out the outcome, and stop what the call still has under way."""

@@ -25,6 +25,7 @@ class Hire:
     describes: bool
     max_result_bytes: int
     max_log_bytes: int
+    max_processor_seconds: float
 
 
 @dataclass(frozen=True)

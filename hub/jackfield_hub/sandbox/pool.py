@@ -23,6 +23,7 @@ from jackfield.exchange import JsonObject
 from jackfield.manifest import Metadata
 from jackfield_hub.sandbox import frames
 from jackfield_hub.sandbox.circuit import Circuit
+from jackfield_hub.sandbox.counters import Counters
 from jackfield_hub.sandbox.failures import LoadFailed, Overloaded, WorkerLost, WorkerOutcome, WorkerPaused, failed
 from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.launcher import Launcher, ZygoteLost
@@ -68,6 +69,7 @@ class Pool:
         self.limits = limits or Limits()
         self.rung = rung
         self._lowest = lowest
+        self.counters = Counters()
         self.rung_reason = ""  #: why it is not the highest, in the words of the host
         self._scratch = Scratch()
         self._hired: dict[int, _Hired] = {}
@@ -113,14 +115,11 @@ class Pool:
         `deadline` is a `time.monotonic()`. Whatever the worker does is an outcome. Raises only Overloaded.
         """
         try:
-            link = await self._find(key, bundle, deadline)
-        except LoadFailed as failure:
-            return failed(ConnectorError(NOT_LOADED), failure.reason)
-        except OperationError as error:
-            return failed(error)
-        outcome = await link.call(call, send, deadline)
-        if key in self._circuits and not link.was_bad:
-            self._circuits[key].succeeded()
+            outcome = await self._call(key, bundle, call, send, deadline)
+        except Overloaded:
+            self.counters.count_refusal()
+            raise
+        self.counters.count_outcome(outcome, self.limits.log_bytes)
         return outcome
 
     async def describe(self, bundle: Bundle, metadata: Metadata, deadline: float) -> JsonObject:
@@ -157,6 +156,20 @@ class Pool:
             return failed(error)
         finally:
             self._end(link)
+
+    async def _call(
+        self, key: WorkerKey, bundle: Bundle, call: runner.Call, send: SendRequest, deadline: float
+    ) -> WorkerOutcome:
+        try:
+            link = await self._find(key, bundle, deadline)
+        except LoadFailed as failure:
+            return failed(ConnectorError(NOT_LOADED), failure.reason)
+        except OperationError as error:
+            return failed(error)
+        outcome = await link.call(call, send, deadline)
+        if key in self._circuits and not link.was_bad:
+            self._circuits[key].succeeded()
+        return outcome
 
     async def _find(self, key: WorkerKey, bundle: Bundle, deadline: float) -> WorkerLink:
         """Return a loaded worker of this key. Raises LoadFailed, Overloaded, or the error the call ends with."""
@@ -209,9 +222,18 @@ class Pool:
     async def _hire_from(self, launcher: Launcher, key: WorkerKey | None, bundle: Bundle, limits: Limits) -> WorkerLink:
         number = next(self._numbers)
         scratch = self._scratch.make(number)
-        order = Hire(number, str(bundle.folder), scratch, key is None, limits.result_bytes, limits.log_bytes)
+        order = Hire(
+            worker=number,
+            folder=str(bundle.folder),
+            scratch=scratch,
+            describes=key is None,
+            max_result_bytes=limits.result_bytes,
+            max_log_bytes=limits.log_bytes,
+            max_processor_seconds=limits.processor_seconds,
+        )
         seat = launcher.hire(order)
         link = WorkerLink(number, seat, limits, self._end)
+        self.counters["started"] += 1
         self._hired[number] = _Hired(link, key)
         if key is not None:
             self._serving[key] = link
@@ -248,6 +270,7 @@ class Pool:
         hired = self._hired.pop(number, None)
         if hired is None:
             return
+        self.counters["ended"] += 1
         hired.link.ended(status)
         self._scratch.remove(number)
         if hired.key and self._serving.get(hired.key) is hired.link:

@@ -22,18 +22,30 @@ import orjson
 
 from jackfield import runner
 from jackfield.connector import Connector
-from jackfield.errors import ConnectorError, NoAnswer, NotAllowed, OperationError, PlatformError, TimedOut
+from jackfield.errors import (
+    ConnectorError,
+    LimitReached,
+    NoAnswer,
+    NotAllowed,
+    OperationError,
+    OutOfRequests,
+    PlatformError,
+    TimedOut,
+    TooLarge,
+)
 from jackfield.exchange import Request, Response
 from jackfield.project import load, open_project
 from jackfield_hub.sandbox import frames
-from jackfield_hub.sandbox.crew import Crew
-from jackfield_hub.sandbox.failures import LimitReached
+from jackfield_hub.sandbox.crew import Crew, name_the_limit
+from jackfield_hub.sandbox.meter import Meter
 from jackfield_hub.sandbox.orders import Hire
 from jackfield_hub.sandbox.outbox import Outbox
 from jackfield_hub.sandbox.prints import Prints
+from jackfield_hub.sandbox.scales import Scales
 
 _FAILURES: dict[str, type[OperationError]] = {
-    kind.__name__: kind for kind in (NoAnswer, TimedOut, NotAllowed, PlatformError, LimitReached)
+    kind.__name__: kind
+    for kind in (NoAnswer, TimedOut, NotAllowed, PlatformError, LimitReached, OutOfRequests, TooLarge)
 }
 _Slot = SimpleQueue[frames.HttpAnswer | frames.HttpFailed]
 
@@ -43,6 +55,7 @@ def work(order: Hire, folder: Path, connection: socket.socket) -> None:
     outbox = Outbox(connection)
     prints = Prints(order.max_log_bytes)
     prints.replace_streams()
+    name_the_limit()
     prints.start()
     try:
         connector, manifest = _load(order, folder)
@@ -75,6 +88,8 @@ class _Worker:
         self._outbox = outbox
         self._prints = prints
         self._crew = Crew()
+        self._meter = Meter(order.max_processor_seconds, self._overspent)
+        self._scales = Scales(order.max_result_bytes)
         self._waiting: dict[int, _Slot] = {}
         self._request_ids = count(1)
 
@@ -94,7 +109,8 @@ class _Worker:
     def _answer(self, frame: frames.Call) -> None:
         """Run one call and send its log, if there is one, and its result."""
         self._prints.start()
-        outcome = self._outcome(frame)
+        with self._meter.measured(frame.call_id):
+            outcome = self._outcome(frame)
         log = "\n".join(filter(None, (self._prints.take(), outcome.log, *outcome.broken_promises)))
         result = frames.encode(frames.Result(frame.call_id, outcome.is_success, outcome.body))
         if log:
@@ -111,21 +127,23 @@ class _Worker:
             is_checked=frame.is_checked,
         )
         try:
-            outcome = runner.run(self._connector, call, _FrameTransport(self, frame.call_id))
+            outcome = runner.run(self._connector, call, _FrameTransport(self, frame.call_id), self._scales.weigh)
         except BaseException:  # what even the runner lets pass, such as KeyboardInterrupt, must not cost the thread
             return runner.failed(ConnectorError(runner.UNEXPECTED), log=traceback.format_exc(limit=-20))
         return self._within_limits(outcome)
 
     def _within_limits(self, outcome: runner.Outcome) -> runner.Outcome:
         """Return the outcome, or an error instead of one the platform would not take and would end us for."""
-        limit = self._order.max_result_bytes
-        if len(outcome.body) > limit:
-            return runner.failed(LimitReached(f"The output is larger than {limit} bytes: ask for less at once."))
+        if len(outcome.body) > self._order.max_result_bytes:
+            return runner.failed(TooLarge("The error's message is too large."))
         try:
             frames.check_json_object(outcome.body)
         except frames.FrameBroken as mistake:
-            return runner.failed(LimitReached(f"The output is {mistake}: ask for less at once."))
+            return runner.failed(TooLarge(f"The output is {mistake}: ask for less at once."))
         return outcome
+
+    def _overspent(self, call_id: int) -> None:
+        self._outbox.send(frames.encode(frames.Overspent(call_id, b"")))
 
     def exchange(self, call_id: int, request: Request) -> frames.HttpAnswer | frames.HttpFailed:
         """Have the platform send the request; wait for what comes of it. Raises FrameBroken when it is too long."""
