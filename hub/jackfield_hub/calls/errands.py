@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
 
-from jackfield.auth import NoSignIn, OAuth1, SignIn
+from jackfield.auth import OAuth1, SignIn
 from jackfield.egress.grant import Grant
-from jackfield.egress.policy import AddressPolicy, HostRule
+from jackfield.egress.policy import AddressPolicy
 from jackfield.egress.retries import may_repeat
 from jackfield.exchange import JsonObject, Request, Response
 from jackfield.oauth.token_requests import with_client
@@ -64,13 +63,10 @@ class Errands:
         service = auth.service if auth else self._service
         addresses = AddressPolicy(self._hub.settings.allowed_networks)
         credentials = _credentials(service.sign_in, auth) if auth else {}
-        if auth is None or not auth.user_data:
-            hosts = _hosts_for_all(service.base_url, service.hosts)
-            return Grant(hosts, service.sign_in, credentials, addresses, self._organization_id)
         return Grant.to_service(
             service.base_url,
             hosts=service.hosts,
-            user_data=auth.user_data,
+            user_data=auth.user_data if auth else {},
             sign_in=service.sign_in,
             credentials=credentials,
             addresses=addresses,
@@ -81,12 +77,3 @@ class Errands:
 def _credentials(sign_in: SignIn, auth: OpenedAuth) -> JsonObject:
     known = {**auth.environment.secret_properties, **auth.credentials}
     return with_client(sign_in, known, auth.environment.client) if isinstance(sign_in, OAuth1) else known
-
-
-@lru_cache(maxsize=1000)
-def _hosts_for_all(base_url: str, hosts: tuple[str, ...]) -> tuple[HostRule, ...]:
-    """Reading host rules is a good part of a short call, and they are the same for every call without user data."""
-    grant = Grant.to_service(
-        base_url, hosts=hosts, user_data={}, sign_in=NoSignIn(), credentials={}, addresses=AddressPolicy()
-    )
-    return grant.hosts

@@ -151,6 +151,7 @@ class HostRule:
     scheme: str | None = None
 
     @classmethod
+    @lru_cache(maxsize=10_000)
     def parse(cls, text: str) -> HostRule:
         """Read a host as a connector declares it. Raises NotAllowed.
 

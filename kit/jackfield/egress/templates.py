@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import quote
 
 from jackfield.egress.policy import LABEL, has_dot_segments, parse_url
@@ -35,6 +36,12 @@ def resolve_template(template: str, user_data: Mapping[str, str]) -> str:
     """
     if not re.search(r"[{}]", template):
         return template
+    return _resolve(template, tuple((name, _value(name, user_data)) for name in _FIELD.findall(template)))
+
+
+@lru_cache(maxsize=10_000)  # every call of an auth asks for the same few
+def _resolve(template: str, values: tuple[tuple[str, str], ...]) -> str:
+    user_data = dict(values)
     leading = _LEADING_FIELD.fullmatch(template)
     if leading:
         return _origin(leading[1], user_data) + _fill(leading[2] or "", user_data, _segment)
