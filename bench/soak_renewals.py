@@ -93,10 +93,11 @@ def run_storm(folder: Path, size: Size, seed: int | None = None, database: str =
         crowd = _Crowd((orjson.dumps(told).decode(), organization_id, auth_id, str(size.callers)), folder)
         try:
             for number in range(size.rounds):
+                if number:
+                    time.sleep(habits.access_token_seconds * 0.8)  # counted from the request, so it ends meanwhile
                 crowd.fill(size.processes)
                 _one_round(crowd, size, chance, storm)
                 storm.problems += _problems(provider, number + 1)
-                time.sleep(habits.access_token_seconds * 0.8)  # counted from the request, so it has ended by then
         finally:
             crowd.end()
         storm.refreshes, storm.reuses = provider.refreshes, provider.reuses_seen
