@@ -11,7 +11,7 @@ from jackfield_hub.database import Transaction
 from jackfield_hub.errors import NotFound
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity.shapes import Caller, Right
-from jackfield_hub.services import environments
+from jackfield_hub.services.finding import find_environment
 
 
 async def delete_auths_of(hub: Hub, tx: Transaction, organization_id: str, user_id: str) -> None:
@@ -31,7 +31,7 @@ async def sort_out(
     """
     caller.require(Right.STORE_AUTHS)
     async with hub.database.reading() as tx:
-        environment = await environments.find_environment(tx, caller.organization_id, environment_id)
+        environment = await find_environment(tx, caller.organization_id, environment_id)
     if environment.service_id != service_id:
         raise NotFound(f"The service {service_id:.50} has no environment with this id")
     named, secret = (

@@ -41,7 +41,7 @@ from jackfield_hub.idempotency import service as idempotency
 from jackfield_hub.idempotency.shapes import Promise
 from jackfield_hub.identity.shapes import Caller, CallerKind, Right
 from jackfield_hub.logs import log
-from jackfield_hub.services import service as services
+from jackfield_hub.services.finding import find_environment, find_service
 from jackfield_hub.services.shapes import Service, ServiceEnvironment
 
 FRESH_SECONDS = 30.0  # a token that is younger and still refused is not refused for its age
@@ -70,7 +70,7 @@ async def create_auth(hub: Hub, caller: Caller, wanted: NewAuthentication, promi
         known = await idempotency.find_answer(hub, tx, promise)
         if known is not None:
             return known.decode()
-        environment = await services.find_environment(tx, caller.organization_id, wanted.service_environment_id)
+        environment = await find_environment(tx, caller.organization_id, wanted.service_environment_id)
     _check_scopes(wanted.scopes)
     _check(environment, wanted.user_data, wanted.credentials)
     auth_id, now = str(uuid.uuid4()), hub.clock()
@@ -174,11 +174,11 @@ async def list_auths(hub: Hub, caller: Caller) -> Sequence[ListedAuth]:
         rows = await store.list_auths(tx, organization_id, _owner_id(caller))
         # Many auths are for the same few environments.
         known = {
-            environment_id: await services.find_environment(tx, organization_id, environment_id)
+            environment_id: await find_environment(tx, organization_id, environment_id)
             for environment_id in {row["service_environment_id"] for row in rows}
         }
         kinds = {
-            service_id: await services.find_service(tx, organization_id, service_id)
+            service_id: await find_service(tx, organization_id, service_id)
             for service_id in {environment.service_id for environment in known.values()}
         }
     return [
@@ -198,7 +198,7 @@ async def open_own(hub: Hub, caller: Caller, auth_id: str) -> OpenedAuth:
     """Return the caller's auth with its secrets, to be changed by its owner. Raises NotFound, Forbidden."""
     auth = await _find_own(hub, caller, auth_id)
     async with hub.database.reading() as tx:
-        service = await services.find_service(tx, auth.organization_id, auth.service_id)
+        service = await find_service(tx, auth.organization_id, auth.service_id)
     return open_auth(hub.vault, auth, service)
 
 
@@ -265,7 +265,7 @@ async def _renew_now(hub: Hub, auth: OpenedAuth) -> OpenedAuth:
     except OperationError as problem:
         raise NotRenewed(problem.message) from None
     async with hub.database.reading() as tx:
-        service = await services.find_service(tx, renewed.organization_id, renewed.service_id)
+        service = await find_service(tx, renewed.organization_id, renewed.service_id)
     return open_auth(hub.vault, renewed, service)
 
 

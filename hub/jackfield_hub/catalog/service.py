@@ -16,8 +16,8 @@ from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Forbidden, NotFound
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity.shapes import Caller, CallerKind, Right
-from jackfield_hub.services import service as services
 from jackfield_hub.services.declared import ensure_service
+from jackfield_hub.services.finding import find_service
 
 
 async def publish(hub: Hub, tx: Transaction, publication: Publication) -> None:
@@ -78,7 +78,7 @@ async def _read_version(hub: Hub, key: tuple[str, str, str]) -> ConnectorVersion
         row = await store.find_connector(tx, organization_id, name, version)
         if row is None:
             return None
-        service = await services.find_service(tx, organization_id, row["service_id"])
+        service = await find_service(tx, organization_id, row["service_id"])
         shared_with = await store.list_permissions(tx, organization_id, name, version)
     connector = ConnectorVersion(
         organization_id=organization_id,

@@ -29,9 +29,9 @@ from jackfield_hub.identity import service as identity
 from jackfield_hub.identity.end_users.service import redeem_code
 from jackfield_hub.identity.shapes import Caller, CallerKind, Right
 from jackfield_hub.identity.tokens import digest_of
-from jackfield_hub.services import environments
 from jackfield_hub.services import service as services
 from jackfield_hub.services.effective import open_environment, service_of
+from jackfield_hub.services.finding import find_environment, find_service
 from jackfield_hub.services.shapes import Service, ServiceEnvironment
 
 DIALOG_SECONDS = 30 * 60.0
@@ -44,11 +44,11 @@ async def open_new(hub: Hub, code: str, asked: Asked) -> NewDialog:
     caller = await _redeem(hub, code)
     async with hub.database.reading() as tx:
         if asked.environment_id is not None:
-            environment = await environments.find_environment(tx, caller.organization_id, asked.environment_id)
+            environment = await find_environment(tx, caller.organization_id, asked.environment_id)
             if asked.service_id not in (None, environment.service_id):
                 raise NotFound(f"The service {asked.service_id:.50} has no such environment")
         if asked.service_id is not None:
-            await services.find_service(tx, caller.organization_id, asked.service_id)
+            await find_service(tx, caller.organization_id, asked.service_id)
     return await _insert(
         hub,
         caller,
@@ -125,8 +125,8 @@ async def find_subject(hub: Hub, dialog: Dialog) -> Subject:
     if dialog.environment_id is None:
         raise NotFound("Choose first what you want to sign in to")
     async with hub.database.reading() as tx:
-        environment = await environments.find_environment(tx, dialog.caller.organization_id, dialog.environment_id)
-        service = await services.find_service(tx, dialog.caller.organization_id, environment.service_id)
+        environment = await find_environment(tx, dialog.caller.organization_id, dialog.environment_id)
+        service = await find_service(tx, dialog.caller.organization_id, environment.service_id)
     return Subject(service_of(service, environment), environment, open_environment(hub.vault, environment))
 
 

@@ -16,7 +16,6 @@ from jackfield_hub.errors import InvalidInput
 from jackfield_hub.hub import Hub
 from jackfield_hub.services import store
 from jackfield_hub.services.effective import SECRETS, environment_values
-from jackfield_hub.services.finding import find_environment  # noqa: F401 - other rooms ask for it here
 from jackfield_hub.services.shapes import (
     EnvironmentAnswer,
     EnvironmentElement,

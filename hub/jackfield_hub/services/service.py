@@ -18,7 +18,7 @@ from jackfield_hub.identity.shapes import Caller, Right
 from jackfield_hub.services import environments, store
 from jackfield_hub.services.effective import check_service_addresses, schemas
 from jackfield_hub.services.environments import DEFAULT_ENVIRONMENT
-from jackfield_hub.services.finding import find_environment, find_service  # noqa: F401 - other rooms ask for both here
+from jackfield_hub.services.finding import find_environment
 from jackfield_hub.services.rows import new_service_row, service_columns
 from jackfield_hub.services.shapes import (
     ChangedService,
