@@ -283,3 +283,20 @@ async def test_every_reference_in_the_description_of_the_api_leads_somewhere(ali
 
     assert "#/components/schemas/WantedEnvironment" in references
     assert references - known == set()
+
+
+async def test_who_deploys_cannot_decide_where_stored_credentials_go(alice: Person) -> None:
+    made = await alice.program.post(SERVICES, wanted(signIn={"kind": "bearer"}))
+    [production] = made.json["environments"]
+    change = {"title": "Diary", "baseUrl": "https://elsewhere.example", "signIn": {"kind": "bearer"}}
+    before = await alice.program.put(ONE, change)
+    stored = {"name": "x", "serviceEnvironmentId": production["id"], "credentials": {"accessToken": "t"}}
+    assert (await alice.post("/core/v1/authentications", stored)).status == 200
+
+    after = await alice.program.put(ONE, {**change, "hosts": ["thief.example"]})
+    inside = await alice.program.put(
+        f"{ONE}/environments/{production['id']}", {"title": "P", "hosts": ["thief.example"]}
+    )
+
+    assert (before.status, after.status, inside.status) == (200, 403, 403)
+    assert (await alice.put(ONE, change)).status == 200

@@ -59,14 +59,14 @@ async def create_service(hub: Hub, caller: Caller, wanted: NewService) -> Servic
 
 
 async def change_service(hub: Hub, caller: Caller, ref: ServiceRef, wanted: ChangedService) -> ServiceAnswer:
-    """Change a service. Raises ServiceInUse when stored credentials would not fit any more, NotFound, InvalidInput."""
+    """Change a service. Raises NotFound, Forbidden, InvalidInput, or ServiceInUse: stored credentials would not fit."""
     caller.require(Right.DEPLOY)
     now = hub.clock()
     async with hub.database.transaction() as tx:
         known = await _find(tx, caller, ref)
         service = _read(known.service_id, ref, wanted)
         is_other = service.sign_in.kind != known.sign_in.kind
-        if is_other and await store.has_auths(tx, caller.organization_id, known.service_id):
+        if await _holds_credentials(tx, caller, known.service_id) and is_other:
             raise ServiceInUse(
                 f"{ref.name} version {ref.version} has authentications that sign in with {known.sign_in.kind}. "
                 "Remove them, or make another version of the service."
@@ -127,12 +127,24 @@ async def change_environment(
         known = await find_environment(tx, organization_id, environment_id)
         if known.service_id != service.service_id:
             raise NotFound(f"The service environment {environment_id:.50} was not found")
+        await _holds_credentials(tx, caller, service.service_id)
         await environments.change(hub, tx, service, known, wanted)
         await store.update_service(tx, service.service_id, is_set_up=True)
         await audit.record(tx, organization_id, Action.ENVIRONMENT_CHANGED, environment_id, now, caller=caller)
         environment = await find_environment(tx, organization_id, environment_id)
         tx.after_commit.append(lambda: _forget(hub, organization_id))
     return environments.to_answer(hub.vault, environment)
+
+
+async def _holds_credentials(tx: Transaction, caller: Caller, service_id: str) -> bool:
+    """Tell whether auths exist for a service. Raises Forbidden when some do and the caller may not move them.
+
+    Credentials go where the service says. Who deploys connectors cannot also decide where other people's tokens go.
+    """
+    if not await store.has_auths(tx, caller.organization_id, service_id):
+        return False
+    caller.require(Right.MOVE_CREDENTIALS)
+    return True
 
 
 async def list_environments(hub: Hub, caller: Caller, ref: ServiceRef) -> Environments:
