@@ -2,7 +2,7 @@
 
 A way says which credentials it needs (a JSON Schema), where they go in a request, and which texts must never be seen:
 
-    NoSignIn   ApiKey (header, query or cookie)   Bearer   Basic
+    NoSignIn   ApiKey (header, query, cookie or body)   Bearer   Basic
     OAuth2Code   OAuth2Password   OAuth2ClientCredentials   OAuth1   TokenRequest   (see jackfield.oauth)
 
 A connector names one; the egress engine applies it. The connector's own code never sees a credential.
@@ -48,7 +48,7 @@ class NoSignIn:
 
 @dataclass(frozen=True)
 class ApiKey:
-    """One key, sent in a header, in the query or as a cookie. Credentials: `{"apiKey": "…"}`.
+    """One key, sent in a header, the query, a cookie or a field of the body. Credentials: `{"apiKey": "…"}`.
 
     `prefix` goes before the key: `ApiKey("Authorization", prefix="Token ")`.
     """

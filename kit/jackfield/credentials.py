@@ -6,12 +6,18 @@ import base64
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
-from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from typing import Any, cast
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+import orjson
+
+from jackfield.errors import NotAllowed
 from jackfield.exchange import JsonObject, Request
 
 Credentials = Mapping[str, Any]
+
+_FORM = "application/x-www-form-urlencoded"
+_WITHOUT_BODY = frozenset({"GET", "HEAD"})
 
 
 class AuthenticationType(StrEnum):
@@ -31,6 +37,7 @@ class Place(StrEnum):
     HEADER = "header"
     QUERY = "query"
     COOKIE = "cookie"
+    BODY = "body"  #: a field of the JSON object, or of the form, that is sent
 
 
 def credential_schema(*secret: str, **titles: str) -> JsonObject:
@@ -44,11 +51,13 @@ def credential_schema(*secret: str, **titles: str) -> JsonObject:
 
 
 def with_credential(request: Request, place: Place, name: str, value: str) -> Request:
-    """Return the request with a credential in its place."""
+    """Return the request with a credential in its place. Raises NotAllowed when the request has no such place."""
     if place is Place.QUERY:
         return replace(request, url=with_query(request.url, {name: value}))
     if place is Place.COOKIE:
         return with_header(request, "Cookie", f"{name}={quote(value, safe='')}")
+    if place is Place.BODY:
+        return with_field(request, name, value)
     return with_header(request, name, value)
 
 
@@ -56,6 +65,27 @@ def with_header(request: Request, name: str, value: str) -> Request:
     """Return the request with this header and no other of that name: a connector cannot sign in beside us."""
     kept = tuple((key, text) for key, text in request.headers if key.lower() != name.lower())
     return replace(request, headers=(*kept, (name, value)))
+
+
+def with_field(request: Request, name: str, value: str) -> Request:
+    """Return the request with this field in its JSON object or its form, and no other of that name.
+
+    A request that should have a body and has none gets a JSON object. Raises NotAllowed where there is no field to set.
+    """
+    kind = next((text for key, text in request.headers if key.lower() == "content-type"), "").partition(";")[0].lower()
+    if kind.strip() == _FORM:
+        # Whatever alphabet the other fields are in, they are sent as they came.
+        fields = parse_qsl(request.body.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+        own = [(key.encode("latin-1"), text.encode("latin-1")) for key, text in fields if key != name]
+        return replace(request, body=urlencode([*own, (name.encode(), value.encode())]).encode())
+    try:
+        content: Any = orjson.loads(request.body or b"{}")
+    except orjson.JSONDecodeError:
+        content = None
+    if request.method in _WITHOUT_BODY or not isinstance(content, dict):
+        raise NotAllowed("This service takes its key in the body: send a JSON object or a form.")
+    signed = replace(request, body=orjson.dumps({**cast("JsonObject", content), name: value}))
+    return with_header(signed, "Content-Type", "application/json")
 
 
 def with_query(url: str, parameters: Mapping[str, str]) -> str:

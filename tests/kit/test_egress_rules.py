@@ -250,6 +250,51 @@ async def test_the_engine_signs_in_and_a_connector_cannot_do_it_beside(engine: E
         assert b"Bearer mine" not in party.requests[0]
 
 
+JSON, FORM = ("Content-Type", "application/json; charset=utf-8"), ("content-type", "application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "sent"),
+    [
+        (JSON, b'{"a": 1}', f'{{"a":1,"api_token":"{TOKEN}"}}'),
+        (JSON, b'{"api_token": "mine", "b": [2]}', f'{{"api_token":"{TOKEN}","b":[2]}}'),
+        (JSON, b"", f'{{"api_token":"{TOKEN}"}}'),
+        (FORM, b"a=1&a=%C3%BC&api_token=mine&b=", f"a=1&a=%C3%BC&b=&api_token={TOKEN}"),
+        (FORM, b"a=%FF", f"a=%FF&api_token={TOKEN}"),
+    ],
+)
+async def test_a_key_can_go_into_a_field_of_the_body(engine: Engine, header: tuple[str, str], body: bytes, sent: str):
+    async with third_party(answer()) as party:
+        grant = grant_to(party.url, sign_in=ApiKey("api_token", Place.BODY), apiKey=TOKEN)
+        await send(engine, Request("POST", party.url, (header,), body), grant)
+
+    assert party.requests[0].partition(b"\r\n\r\n")[2] == sent.encode()
+    assert f"Content-Length: {len(sent)}".encode() in party.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "content"), [("POST", b"[1]"), ("PUT", b"text"), ("POST", b'{"a":'), ("GET", b""), ("HEAD", b"")]
+)
+async def test_a_body_without_fields_cannot_take_a_key(engine: Engine, method: str, content: bytes):
+    async with third_party(answer()) as party:
+        grant = grant_to(party.url, sign_in=ApiKey("api_token", Place.BODY), apiKey=TOKEN)
+        with pytest.raises(NotAllowed, match="a JSON object or a form"):
+            await send(engine, Request(method, party.url, (JSON,), content), grant)
+
+    assert party.connections == 0
+
+
+async def test_a_key_in_the_body_does_not_follow_to_another_host(engine: Engine):
+    async with third_party(answer(b"files")) as files, third_party(answer()) as api:
+        files_url = f"http://files.acme.test:{files.port}"
+        api.answers = (redirect(307, f"{files_url}/a"),)
+        grant = grant_to(api.url, files_url, sign_in=ApiKey("api_token", Place.BODY), apiKey=TOKEN)
+        await send(engine, Request("POST", api.url, (JSON,), b'{"a":1}'), grant)
+
+    assert TOKEN.encode() in api.requests[0]
+    assert files.requests[0].endswith(b'\r\n\r\n{"a":1}')
+
+
 async def test_missing_credentials_are_said_in_a_sentence(engine: Engine):
     async with third_party(answer()) as party:
         with pytest.raises(NotAllowed, match="give the call an auth"):

@@ -104,7 +104,7 @@ def test_a_way_survives_being_written_as_json(way: SignIn):
         ({"kind": "saml"}, "unknown way to sign in: 'saml'; there are none, api_key"),
         ({"kind": "api_key"}, "api_key: name: Field required"),
         ({"kind": "api_key", "name": "k", "where": "header"}, "api_key has no setting 'where'"),
-        ({"kind": "api_key", "name": "k", "place": "body"}, "api_key: place: Input should be 'header', 'query' or"),
+        ({"kind": "api_key", "name": "k", "place": "path"}, "api_key: place: Input should be 'header', 'query',"),
         ({"kind": "oauth2_code", "token_url": "https://a.example"}, "oauth2_code: authorize_url: Field required"),
         ({"kind": "oauth2_password", "token_url": "login"}, "'login' must be an address such as"),
         ({"kind": "oauth2_password", "token_url": "https://a.example", "scopes": "a b"}, "oauth2_password: scopes: "),
