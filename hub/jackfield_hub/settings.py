@@ -121,10 +121,11 @@ class Settings(BaseSettings):
         "https://app.example.com; empty for any.",
     )
     package_index: str = setting(
-        "https://pypi.org/simple", "The URL of the Python package index for builds; a password in it stays in the hub."
+        "",
+        "The URL of the Python package index for builds, empty for the one uv uses; a password in it stays in the hub.",
     )
     package_hosts: Annotated[tuple[str, ...], NoDecode] = setting(
-        (), "Other hosts where that index keeps its files, joined by commas; PyPI's is known."
+        (), "Other hosts where that index keeps its files, joined by commas; not needed for uv's own."
     )
 
     @field_validator("allowed_networks", mode="before")
@@ -172,8 +173,8 @@ class Settings(BaseSettings):
     @classmethod
     def _web_address(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("must be an address such as https://pypi.org/simple")
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("must be an address such as https://packages.example.com/simple")
         return value
 
     @field_validator("data_dir")

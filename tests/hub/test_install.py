@@ -466,3 +466,28 @@ def test_a_dependency_that_is_no_name_and_version_is_refused(dependency: str):
 def test_a_project_file_that_cannot_be_used_is_refused(content: bytes):
     with pytest.raises(CannotBuild, match=r"pyproject\.toml"):
         read_requirements(content)
+
+
+async def test_without_a_setting_the_index_is_the_one_uv_uses(
+    workers: Pool, index: PackageIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def page(name: str, url: str, digest: str = "") -> None:
+        index.write_json(
+            name, {"files": [{"filename": f"{name}-1.0-py3-none-any.whl", "url": url, "hashes": {"sha256": digest}}]}
+        )
+
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+    with package_index(tmp_path / "files") as files, package_index(tmp_path / "elsewhere") as elsewhere:
+        wheel = files.add_wheel("outer", "1.0")
+        digest = sha256(wheel.read_bytes()).hexdigest()
+        page("pip", f"{files.url}/pip/pip-1.0-py3-none-any.whl")
+        page("outer", f"{files.url}/outer/{wheel.name}", digest)
+        page("astray", f"{elsewhere.url}/outer/{wheel.name}", digest)
+        installer = Installer(workers, "", PLENTY)
+
+        installed = await installer.install(["outer"], tmp_path / "deps", time.monotonic() + 30)
+        with pytest.raises(CannotBuild):
+            await installer.install(["astray"], tmp_path / "more", time.monotonic() + 30)
+
+        assert [wheel.name for wheel in installed] == ["outer"]
+        assert elsewhere.asked == []

@@ -12,7 +12,6 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -25,10 +24,11 @@ from jackfield.auth import Basic, NoSignIn
 from jackfield.egress.engine import Engine
 from jackfield.egress.grant import Grant
 from jackfield.egress.limits import Limits as EgressLimits
-from jackfield.egress.policy import AddressPolicy, HostRule, parse_url
+from jackfield.egress.policy import HostRule, parse_url
 from jackfield.errors import NoAnswer, OperationError
 from jackfield.exchange import Request, Response
 from jackfield.runner import Call
+from jackfield_hub.deployments.default_index import ANYWHERE, find_default_index
 from jackfield_hub.deployments.requirements import Wheel
 from jackfield_hub.deployments.stages import CannotBuild
 from jackfield_hub.deployments.wheels import Shelf, metadata_of
@@ -41,10 +41,6 @@ MAX_REQUESTS = 2000
 MAX_PROCESSOR_SECONDS = 60.0
 MAX_SAID_CHARACTERS = 1500
 _TAGS = [str(tag) for tag in sys_tags()]
-# Whoever runs the hub has named the index, so it may be anywhere but where clouds keep their machines' credentials.
-_ANYWHERE = AddressPolicy((ip_network("0.0.0.0/0"), ip_network("::/0")))
-#: Where well-known indexes keep the files of their pages.
-_FILE_HOSTS = {"pypi.org": ("files.pythonhosted.org",)}
 
 
 class _Found(BaseModel):
@@ -61,7 +57,7 @@ _FOUND = TypeAdapter(list[_Found])
 
 @dataclass(frozen=True)
 class Installer:
-    """How this hub installs. `index` is a package index's URL; it may hold a user name and a password.
+    """How this hub installs. `index` is a package index's URL, with user name and password if need be; or empty.
 
     `file_hosts` are the other hosts its pages may send us to for files.
     """
@@ -79,7 +75,7 @@ class Installer:
         await asyncio.to_thread(target.mkdir)
         if not requirements:
             return []
-        index = _Index.at(self.index, self.file_hosts, deadline)
+        index = await self._open_index(deadline)
         try:
             wheels = await self._resolve(requirements, index, deadline)
             shelf = Shelf(target, self.max_bytes)
@@ -89,6 +85,17 @@ class Installer:
         finally:
             await index.engine.close()
         return [Wheel(wheel.name, wheel.version, (f"sha256:{wheel.sha256}",)) for wheel in wheels]
+
+    async def _open_index(self, deadline: float) -> _Index:
+        engine = Engine(EgressLimits(max_raw_bytes=MAX_WHEEL_BYTES, max_body_bytes=MAX_WHEEL_BYTES))
+        if self.index:
+            return _Index.at(self.index, self.file_hosts, engine, deadline)
+        try:
+            default = await find_default_index(engine, deadline)
+        except CannotBuild:
+            await engine.close()
+            raise
+        return _Index.at(default.url, (*default.file_hosts, *self.file_hosts), engine, deadline)
 
     async def _resolve(self, requirements: Sequence[str], index: _Index, deadline: float) -> list[_Found]:
         call = Call("resolve", {"requirements": list(requirements), "tags": _TAGS}, index.url)
@@ -116,19 +123,18 @@ class _Index:
     deadline: float
 
     @classmethod
-    def at(cls, address: str, file_hosts: Sequence[str], deadline: float) -> _Index:
+    def at(cls, address: str, file_hosts: Sequence[str], engine: Engine, deadline: float) -> _Index:
         parts = urlsplit(address)
         host = parts.netloc.rpartition("@")[2]
         url = f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
         rule = HostRule.parse(f"{parts.scheme}://{host}")
-        pages = Grant((rule,), addresses=_ANYWHERE, owner="package index")
+        pages = Grant((rule,), addresses=ANYWHERE, owner="package index")
         if parts.username:
             credentials = {"username": unquote(parts.username), "password": unquote(parts.password or "")}
             pages = replace(pages, sign_in=Basic(), credentials=credentials)
-        elsewhere = tuple(HostRule.parse(name) for name in (*_FILE_HOSTS.get(host, ()), *file_hosts))
+        elsewhere = tuple(HostRule.parse(name) for name in file_hosts)
         files = replace(pages, hosts=elsewhere, sign_in=NoSignIn(), credentials={})
-        limits = EgressLimits(max_raw_bytes=MAX_WHEEL_BYTES, max_body_bytes=MAX_WHEEL_BYTES)
-        return cls(url, Engine(limits), pages, files, deadline)
+        return cls(url, engine, pages, files, deadline)
 
     async def fetch(self, url: str) -> Response:
         """Read a page or a file, of the index or of where it keeps its files; nowhere else. Raises what egress does."""
