@@ -29,6 +29,7 @@ from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.limits import Limits
 from jackfield_hub.sandbox.pool import Pool
 from jackfield_hub.settings import Settings
+from jackfield_hub.way_out import open_egress
 
 Clock = Callable[[], float]  # seconds since 1970, UTC
 
@@ -76,7 +77,7 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
         vault = await open_vault(settings, database)
         ledger = Ledger.open(settings.data_dir / "usage.db")
         closing.push_async_callback(ledger.close)
-        egress = Engine()
+        egress = open_egress(settings)
         closing.push_async_callback(egress.close)
         confinement = await confining
         jobs = Jobs(database, clock)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,6 +106,20 @@ class Settings(BaseSettings):
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = setting(
         (), "Private networks connectors may reach, as CIDRs joined by commas, for example 10.1.0.0/16,127.0.0.1/32."
     )
+    allow_metadata: bool = setting(
+        False, "Let connectors reach a cloud's metadata addresses, too, where they lie in allowed networks."
+    )
+    organization_networks: dict[str, tuple[Network, ...]] = setting(
+        {}, 'Private networks of single organizations, as JSON: {"<organization id>": ["10.7.0.0/16"]}.'
+    )
+    organization_authorities: dict[str, Path] = setting(
+        {},
+        'Files (PEM) of authorities that single organizations trust besides, as JSON: {"<organization id>": "file"}.',
+    )
+    max_answer_bytes: int = setting(64 * MEBIBYTE, "The largest answer of a third party, unpacked, in bytes.", gt=0)
+    third_party_requests_per_second: float | None = setting(
+        None, "How many requests a second one auth may send to one host, on average; empty for any number.", gt=0
+    )
     trust_all_connectors: bool = setting(
         False,
         "Start although connectors are not confined on this host: for one organization that trusts all its connectors, "
@@ -181,6 +196,16 @@ class Settings(BaseSettings):
     @classmethod
     def _from_here(cls, value: Path) -> Path:
         return value.absolute()  # workers have another current folder than we have
+
+    @field_validator("organization_authorities")
+    @classmethod
+    def _good_authorities(cls, value: dict[str, Path]) -> dict[str, Path]:
+        for file in value.values():
+            try:
+                ssl.create_default_context(cafile=file)
+            except OSError as mistake:
+                raise ValueError(f"{file} holds no certificates ({mistake.strerror or 'unreadable'})") from None
+        return value
 
     @field_validator("trust_all_connectors")
     @classmethod

@@ -53,6 +53,9 @@ def test_what_is_given_by_name_wins_and_none_is_not_given(monkeypatch: pytest.Mo
         ("ALLOWED_NETWORKS", "10.0.0.1/8"),
         ("ALLOWED_NETWORKS", "everything"),
         ("DATABASE", "mysql://localhost/hub"),
+        ("ORGANIZATION_NETWORKS", '{"a": ["10.0.0.1/8"]}'),
+        ("ORGANIZATION_AUTHORITIES", '{"a": "/nowhere/authority.pem"}'),
+        ("THIRD_PARTY_REQUESTS_PER_SECOND", "0"),
     ],
 )
 def test_a_value_without_sense_is_refused_and_its_variable_named(

@@ -29,6 +29,7 @@ from jackfield_hub.auths.vault import Vault
 from jackfield_hub.database import Database
 from jackfield_hub.logs import configure_logs, describe, log
 from jackfield_hub.settings import Settings
+from jackfield_hub.way_out import open_egress
 
 MAX_LINE_BYTES = 1024 * 1024
 
@@ -50,7 +51,7 @@ async def work(lines: asyncio.StreamReader) -> None:
     if not told:
         return  # the hub was killed before it said anything
     settings = Settings(**orjson.loads(told))
-    database, egress = Database(settings.database_url), Engine()
+    database, egress = Database(settings.database_url), open_egress(settings)
     try:
         desk = Desk(settings, database, await open_vault(settings, database), egress)
         say({"ready": True})

@@ -71,6 +71,7 @@ class Errands:
             credentials=credentials,
             addresses=addresses,
             owner=self._organization_id,
+            auth=auth.sealed.auth_id if auth else "",
         )
 
 

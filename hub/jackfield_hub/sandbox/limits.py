@@ -13,7 +13,8 @@ class Limits:
     log_bytes: int = 256 * 1024
     processor_seconds: float = 10.0  # of one call, in the thread of its handler
     requests_per_call: int = 100
-    requests_at_once: int = 32
+    requests_at_once: int = 32  # of one call; more are refused
+    requests_under_way: int = 256  # of one worker; more wait
     load_seconds: float = 20.0
     grace_seconds: float = 0.1  # after a call's deadline, for its thread to come back
     retire_seconds: float = 2.0  # for the other calls of a worker one of whose threads did not

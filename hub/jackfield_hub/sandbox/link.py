@@ -75,6 +75,7 @@ class WorkerLink(asyncio.Protocol):
         self._refused = 0
         self._parser = frames.Parser(frames.FROM_WORKER)
         self._outgoing: list[bytes] = []
+        self._lanes = asyncio.Semaphore(limits.requests_under_way)
         self._failure: OperationError | None = None
 
     @property
@@ -240,7 +241,8 @@ class WorkerLink(asyncio.Protocol):
         headers = tuple((name, value) for name, value in frame.headers)
         request = Request(frame.method, frame.url, headers, frame.body, frame.timeout_seconds, frame.is_idempotent)
         try:
-            response = await opened.send(request)
+            async with self._lanes:
+                response = await opened.send(request)
             answer = frames.encode(
                 frames.HttpAnswer(
                     frame.call_id, frame.request_id, response.status, response.headers, response.url, response.body

@@ -5,7 +5,7 @@
        └────────────────────── it worked ──────────────────────┼──────────────────────┘         │
                                                                └──────────── it failed ─────────┘
 
-Everything is kept for each (owner, host): no organization can take a host away from another.
+Everything is kept for each (owner, auth, host): no organization can take a host away from another.
 """
 
 from __future__ import annotations
@@ -112,14 +112,14 @@ class Hosts:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._known: dict[tuple[str, str], Dealings] = {}
+        self._known: dict[tuple[str, str, str], Dealings] = {}
 
-    def of(self, owner: str, host: str) -> Dealings:
-        known = self._known.get((owner, host))
+    def of(self, owner: str, auth: str, host: str) -> Dealings:
+        known = self._known.get((owner, auth, host))
         if known is None:
             if len(self._known) >= _MAX_REMEMBERED:
                 self._known.clear()
-            known = self._known[owner, host] = self._new(host)
+            known = self._known[owner, auth, host] = self._new(host)
         return known
 
     def _new(self, host: str) -> Dealings:

@@ -51,7 +51,7 @@ class AiohttpWire:
                     ("Accept-Encoding", ACCEPT_ENCODING),
                     *hop.request.headers,
                 ],
-                ssl=self._tls_context() if hop.target.scheme == "https" else True,
+                ssl=(hop.tls or self._tls_context()) if hop.target.scheme == "https" else True,
                 server_hostname=_tls_name(hop),
                 allow_redirects=False,
             ) as answer:

@@ -11,6 +11,8 @@ import asyncio
 import re
 import ssl
 import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from jackfield.egress.addresses import AddressBook, Resolve, system_resolver
@@ -19,7 +21,7 @@ from jackfield.egress.client import AiohttpWire
 from jackfield.egress.grant import Grant
 from jackfield.egress.headers import checked_headers
 from jackfield.egress.limits import Limits
-from jackfield.egress.policy import Target, parse_url
+from jackfield.egress.policy import AddressPolicy, Target, parse_url
 from jackfield.egress.redaction import Redactor, redactor
 from jackfield.egress.redirects import is_redirect, redirected_request, redirected_target
 from jackfield.egress.retries import (
@@ -29,6 +31,7 @@ from jackfield.egress.retries import (
     may_repeat,
     retry_after_seconds,
 )
+from jackfield.egress.terms import NO_TERMS, Attempt, Terms
 from jackfield.egress.wire import Hop, NotConnected, Wire, WireFailure
 from jackfield.errors import NoAnswer, NotAllowed, OperationError, TimedOut
 from jackfield.exchange import Request, Response
@@ -52,15 +55,24 @@ class Engine:
     """The way out. Belongs to one event loop; close it there.
 
     `resolve` gives the addresses of a host; `tls` says whom to trust, by default whom the operating system trusts.
+    `terms` are what single owners may do beyond that; `watch` is told of every request that was sent.
     """
 
     def __init__(
-        self, limits: Limits | None = None, resolve: Resolve = system_resolver, tls: ssl.SSLContext | None = None
+        self,
+        limits: Limits | None = None,
+        resolve: Resolve = system_resolver,
+        tls: ssl.SSLContext | None = None,
+        *,
+        terms: Callable[[str], Terms] = lambda owner: NO_TERMS,
+        watch: Callable[[Attempt], None] | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._addresses = AddressBook(resolve, self._limits)
         self._wire: Wire = AiohttpWire(self._limits, tls)
         self._hosts = Hosts(self._limits)
+        self._terms = terms
+        self._watch = watch
 
     async def send(self, request: Request, grant: Grant, deadline: float) -> Response:
         """Return the answer, whatever its status, with the grant's secrets taken out of it.
@@ -107,14 +119,14 @@ class Engine:
 
     async def _repeat(self, errand: _Errand, target: Target) -> Response:
         """Send, and send again while that is harmless, promising, affordable and in time."""
-        dealings = self._hosts.of(errand.grant.owner, target.host_and_port)
+        dealings = self._hosts.of(errand.grant.owner, errand.grant.auth, target.host_and_port)
         dealings.budget.earn()
         attempt = 0
         while True:
             attempt += 1
             pause = backoff_seconds(attempt + 1)
             try:
-                response = await self._send_once(errand, target, dealings)
+                response = await self._send_once(errand, target, dealings, attempt)
                 if response.status not in RETRIED_STATUSES:
                     return response
                 asked = retry_after_seconds(response)
@@ -126,14 +138,16 @@ class Engine:
                     raise NoAnswer(f"The service at {target.host_and_port} {failure.reason}.") from None
             await asyncio.sleep(pause)
 
-    async def _send_once(self, errand: _Errand, target: Target, dealings: Dealings) -> Response:
+    async def _send_once(self, errand: _Errand, target: Target, dealings: Dealings, attempt: int) -> Response:
         errand.grant.check(target)
-        addresses = await self._allowed_addresses(errand.grant, target)
+        terms = self._terms(errand.grant.owner)
+        addresses = await self._allowed_addresses(terms.widen(errand.grant.addresses), target)
         request, signed_target = _signed(errand, target)
-        hops = [Hop(request, signed_target, address) for address in addresses]
+        hops = [Hop(request, signed_target, address, terms.tls) for address in addresses]
         if dealings.bucket:
             await asyncio.sleep(dealings.bucket.take())
-        response = await self._watched(hops, dealings.breaker, errand.deadline)
+        with self._telling(errand, target, attempt) as told:
+            response = told.response = await self._watched(hops, dealings.breaker, errand.deadline)
         # The URL of an answer is the one before signing in: a key in the query stays out of it.
         return Response(response.status, response.headers, response.body, target.url)
 
@@ -163,12 +177,42 @@ class Engine:
                 continue
         return await self._wire.exchange(hops[-1])
 
-    async def _allowed_addresses(self, grant: Grant, target: Target) -> list[str]:
+    @contextmanager
+    def _telling(self, errand: _Errand, target: Target, attempt: int) -> Generator[_Told]:
+        """Tell whoever watches how the request in the block went."""
+        told, began = _Told(), time.perf_counter()
+        try:
+            yield told
+        finally:
+            if self._watch is not None:
+                milliseconds = (time.perf_counter() - began) * 1000
+                self._watch(_attempt(errand, target, attempt, told.response, milliseconds))
+
+    async def _allowed_addresses(self, policy: AddressPolicy, target: Target) -> list[str]:
         """Return the addresses to try, in order. One forbidden address among them forbids the host: it is a trick."""
         named = target.address
         known = [str(named)] if named else await self._addresses.find(target.host, target.port)
-        checked = [str(grant.addresses.check(address)) for address in known]
+        checked = [str(policy.check(address)) for address in known]
         return checked[: self._limits.max_addresses]
+
+
+@dataclass(slots=True)
+class _Told:
+    response: Response | None = None
+
+
+def _attempt(errand: _Errand, target: Target, number: int, response: Response | None, milliseconds: float) -> Attempt:
+    path = errand.redactor.text(target.path_and_query.partition("?")[0])
+    return Attempt(
+        owner=errand.grant.owner,
+        method=errand.request.method,
+        host=target.host_and_port,
+        path=path,
+        number=number,
+        status=response.status if response else None,
+        received_bytes=len(response.body) if response else 0,
+        milliseconds=milliseconds,
+    )
 
 
 def _may_repeat(errand: _Errand, attempt: int, pause: float, dealings: Dealings) -> bool:

@@ -17,7 +17,8 @@ from jackfield.exchange import Request
 class Grant:
     """The hosts of a service, the way to sign in there, and the credentials. The credentials go to these hosts only.
 
-    `owner` is the organization that calls: what one owner does to a host is not held against another.
+    `owner` is the organization that calls and `auth` the name of what it signs in with: what one does to a host is not
+    held against another.
     """
 
     hosts: tuple[HostRule, ...]
@@ -25,6 +26,7 @@ class Grant:
     credentials: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     addresses: AddressPolicy = field(default_factory=AddressPolicy)
     owner: str = ""
+    auth: str = ""
 
     @classmethod
     def to_service(
@@ -37,6 +39,7 @@ class Grant:
         credentials: Mapping[str, Any],
         addresses: AddressPolicy,
         owner: str = "",
+        auth: str = "",
     ) -> Grant:
         """Return the grant for a service as a manifest declares it: the origin of its base URL, and its other hosts.
 
@@ -44,7 +47,7 @@ class Grant:
         """
         templates = [base_url, *hosts] if base_url else hosts
         rules = tuple(HostRule.parse(resolve_template(template, user_data)) for template in templates)
-        return cls(rules, sign_in, credentials, addresses, owner)
+        return cls(rules, sign_in, credentials, addresses, owner, auth)
 
     def check(self, target: Target) -> None:
         """Raise NotAllowed when the service is not declared to live at this host."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +17,7 @@ class Hop:
     request: Request
     target: Target
     address: str
+    tls: ssl.SSLContext | None = None  #: None: as with everybody
 
 
 class WireFailure(Exception):

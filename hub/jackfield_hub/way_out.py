@@ -1,0 +1,44 @@
+"""The way of connectors' requests out of this hub, as its operator wants it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from jackfield.egress.engine import Engine
+from jackfield.egress.limits import Limits
+from jackfield.egress.terms import Attempt, Terms
+from jackfield_hub.logs import log
+from jackfield_hub.settings import Settings
+
+
+def open_egress(settings: Settings) -> Engine:
+    """Return the engine all requests of this process go through. Close it in the end."""
+    limits = Limits(
+        max_raw_bytes=min(Limits.max_raw_bytes, settings.max_answer_bytes),
+        max_body_bytes=settings.max_answer_bytes,
+        requests_per_second=settings.third_party_requests_per_second,
+    )
+
+    @lru_cache(maxsize=10_000)
+    def terms(organization_id: str) -> Terms:
+        return Terms(
+            networks=settings.organization_networks.get(organization_id, ()),
+            allow_metadata=settings.allow_metadata,
+            authorities=settings.organization_authorities.get(organization_id),
+        )
+
+    return Engine(limits, terms=terms, watch=_say)
+
+
+def _say(attempt: Attempt) -> None:
+    log.info(
+        "third_party",
+        organization=attempt.owner,
+        method=attempt.method,
+        host=attempt.host,
+        path=attempt.path,
+        attempt=attempt.number,
+        status=attempt.status,
+        bytes=attempt.received_bytes,
+        ms=round(attempt.milliseconds, 1),
+    )
