@@ -62,6 +62,7 @@ MANAGED = {"stranger": HIDDEN}  # who manages people elsewhere does not find the
 OF_ANN = (HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN)
 ANN = {"ann": MAY}
 SERVICE_SEEN = (FORBIDDEN, FORBIDDEN, MAY, MAY, MAY, MAY)
+SERVICE_MOVED = (FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, MAY, MAY)  # it has an auth: Ann's
 
 CORE, OWN = "/core/v1/connectors/{name}/versions/{version}", "/v1/connectors/{name}/versions/{version}"
 DEPLOYMENTS = "/cdk/v1/deployments/connectors/{name}/versions/{version}"
@@ -88,10 +89,10 @@ TABLE: dict[str, Row] = {
     f"DELETE {OWN}/permissions/{{email}}": row(*SHARE),
     f"GET /core{SERVICE}/environments": row(HIDDEN, MAY, MAY, MAY, MAY, MAY, MAY, ids=OF_SERVICE),
     f"GET {SERVICE}": row(HIDDEN, *SERVICE_SEEN, ids=OF_SERVICE),
-    f"PUT {SERVICE}": row(HIDDEN, *SERVICE_SEEN, ids=OF_SERVICE, body={"title": "Acme"}),
+    f"PUT {SERVICE}": row(HIDDEN, *SERVICE_MOVED, ids=OF_SERVICE, body={"title": "Acme"}),
     f"POST {SERVICE}/environments": row(HIDDEN, *SERVICE_SEEN, ids=OF_SERVICE, body={"title": "Sandbox"}),
     f"PUT {SERVICE}/environments/{{environment_id}}": row(
-        HIDDEN, *SERVICE_SEEN, ids=OF_SERVICE, body={"title": "Production"}
+        HIDDEN, *SERVICE_MOVED, ids=OF_SERVICE, body={"title": "Production"}
     ),
     f"GET {AUTH}": row(*OF_ANN, but=ANN),
     f"GET {AUTH}/full": row(*OF_ANN, but=ANN),
