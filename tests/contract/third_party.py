@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.hub.shop import answering
+
 CHANNELS = {"north": ["alpha", "beta"], "south": ["gamma"]}
 
 
@@ -33,14 +35,5 @@ class ThirdParty:
 @asynccontextmanager
 async def running_third_party() -> AsyncGenerator[ThirdParty]:
     third_party = ThirdParty()
-    application = web.Application()
-    application.router.add_route("*", "/{rest:.*}", third_party.answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        third_party.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with answering(third_party.answer) as third_party.url:
         yield third_party
-    finally:
-        await runner.cleanup()

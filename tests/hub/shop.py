@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -152,15 +152,21 @@ class ThirdParty:
 async def third_party() -> AsyncGenerator[ThirdParty]:
     """Serve the shop's API on a free port of loopback."""
     shop = ThirdParty()
+    async with answering(shop.answer) as shop.url:
+        yield shop
+
+
+@asynccontextmanager
+async def answering(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncGenerator[str]:
+    """Let `answer` answer every request to a free port of loopback; give its URL."""
     application = web.Application()
-    application.router.add_route("*", "/{rest:.*}", shop.answer)
+    application.router.add_route("*", "/{rest:.*}", answer)
     runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    shop.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        yield shop
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 

@@ -13,13 +13,12 @@ import asyncio
 import hashlib
 import os
 import shutil
-import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from jackfield_hub.data_folder import let_workers_pass
-from jackfield_hub.deployments.durable import move_into_place, sync_tree
+from jackfield_hub.deployments.durable import forget_others, move_into_place, sync_tree
 
 SOURCE, DEPENDENCIES, MANIFEST, RECORD = "source", "deps", "manifest.json", "bundle.json"
 
@@ -81,21 +80,8 @@ class Bundles:
 
     def forget_orphans(self, kept: Collection[str], older_than_seconds: float) -> int:
         """Remove bundles no deployment names, that have been there for so long. Return how many."""
-        latest = time.time() - older_than_seconds
         names = {self.path(digest).name for digest in kept}
-        unnamed = [path for path in self.folder.iterdir() if path.name not in names]
-        return sum(_remove_if_older(path, latest) for path in unnamed)
-
-
-def _remove_if_older(path: Path, latest: float) -> bool:
-    """Look at the age only now: the same bundle may have been built again while we were busy with the others."""
-    try:
-        if path.stat().st_mtime >= latest:
-            return False
-        shutil.rmtree(path)
-    except OSError:  # gone already; or a file somebody has put there, which is none of ours
-        return False
-    return True
+        return forget_others(self.folder, names, older_than_seconds, shutil.rmtree)
 
 
 def digest_of(folder: Path) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 
@@ -27,3 +29,23 @@ def move_into_place(draft: Path, place: Path) -> None:
     """Give a synced draft its final name. The draft must be on the same disk."""
     draft.rename(place)
     sync_file(place.parent)
+
+
+def forget_others(
+    folder: Path, kept: Collection[str], older_than_seconds: float, remove: Callable[[Path], None]
+) -> int:
+    """Remove what stands in the folder under no name of `kept`, and has for so long. Return how many went."""
+    latest = time.time() - older_than_seconds
+    unnamed = [path for path in folder.iterdir() if path.name not in kept]
+    return sum(_remove_if_older(path, latest, remove) for path in unnamed)
+
+
+def _remove_if_older(path: Path, latest: float, remove: Callable[[Path], None]) -> bool:
+    """Look at the age only now: the same may have been stored again while we were busy with the others."""
+    try:
+        if path.stat().st_mtime >= latest:
+            return False
+        remove(path)
+    except OSError:  # gone already; or of another kind, which somebody has put there and is none of ours
+        return False
+    return True

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import time
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
 from uuid import uuid4
 
 from jackfield_hub.deployments.archive import Archive
-from jackfield_hub.deployments.durable import move_into_place, sync_file
+from jackfield_hub.deployments.durable import forget_others, move_into_place, sync_file
 
 _SAME_DATE = (1980, 1, 1, 0, 0, 0)  # the same files give the same bytes, whenever they were packed
 _PLAIN_FILE = 0o100644 << 16
@@ -48,21 +47,8 @@ class Sources:
 
     def forget_orphans(self, kept: Collection[str], older_than_seconds: float) -> int:
         """Remove drafts, and sources no deployment names, that have been there for so long. Return how many."""
-        latest = time.time() - older_than_seconds
         names = {self.path(digest).name for digest in kept}
-        unnamed = [path for path in self.folder.iterdir() if path.name not in names]
-        return sum(_remove_if_older(path, latest) for path in unnamed)
-
-
-def _remove_if_older(path: Path, latest: float) -> bool:
-    """Look at the age only now: the same source may have been sent again while we were busy with the others."""
-    try:
-        if path.stat().st_mtime >= latest:
-            return False
-        path.unlink()
-    except FileNotFoundError:
-        return False
-    return True
+        return forget_others(self.folder, names, older_than_seconds, Path.unlink)
 
 
 def _write_canonical(archive: Archive, draft: Path) -> None:
