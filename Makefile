@@ -27,8 +27,9 @@ lint: install ## Style, types, and who may import whom
 	@.venv/bin/pyright
 	@.venv/bin/lint-imports
 
-bench: install ## Measure a call against a bare client, a proxy and (when installed) Node-RED, in one run
+bench: install ## Measure a call against a bare client, a proxy and (when installed) Node-RED; and what the jail costs
 	@.venv/bin/python -m bench.run
+	@.venv/bin/python -m bench.jail
 
 soak: install ## Call without pause for SECONDS=600 and watch what grows; then kill the hub 100 times while it deploys
 	@.venv/bin/python -m bench.soak --seconds $(SECONDS)
