@@ -38,7 +38,8 @@ _HOST = """<!doctype html><html lang="en"><title>A product</title><h1>A product<
 <script>
 const messages = [];
 addEventListener("message", (event) => messages.push({ origin: event.origin, data: event.data }));
-const pop = (url) => void open(url, "auth", "width=500,height=500");
+let latest = null;
+const pop = (url) => { latest = open(url, "auth", "width=500,height=500"); };
 const frame = (url) => {
   const element = document.createElement("iframe");
   Object.assign(element, { src: url, width: 500, height: 500 });
@@ -59,6 +60,12 @@ class Host:
         async with self.page.expect_popup() as window:
             await self.page.evaluate("url => pop(url)", address)
         return await window.value
+
+    async def close(self, window: Page) -> None:
+        """Close the window; the next one has its name, so be sure that this one is gone."""
+        await window.wait_for_load_state()
+        await window.close()
+        await self.page.wait_for_function("latest.closed")
 
     async def frame(self, address: str) -> FrameLocator:
         """Open an address in a frame as the product does."""

@@ -212,7 +212,7 @@ async def test_who_cancels_is_gone_without_filling_anything_in(scene: Scene, sho
 
 async def test_a_used_link_says_so_and_closes(scene: Scene, shop: str) -> None:
     address = await scene.link(shop)
-    await (await scene.host.pop(address)).close()
+    await scene.host.close(await scene.host.pop(address))
     window = await scene.host.pop(address)
 
     async with window.expect_event("close"):
