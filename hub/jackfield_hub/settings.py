@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,7 +49,7 @@ class Settings(BaseSettings):
     host: str = setting("127.0.0.1", "The address to listen on; 0.0.0.0 for every address of the machine.")
     port: int = setting(8080, "The TCP port to listen on; 0 for any free one.", ge=0, le=65535)
     database: str = setting(
-        "", "The database's URL: sqlite:///… or postgresql://…; empty for core.db in the data folder."
+        "", "The database's URL: sqlite:///…, or postgresql://… (not tried yet); empty for core.db in the data folder."
     )
 
     master_key: SecretStr = setting(
@@ -220,6 +221,8 @@ class Settings(BaseSettings):
     def _known_database(cls, value: str) -> str:
         if value and not value.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("must start with sqlite:/// or postgresql://")
+        if value.startswith("postgresql://") and find_spec("asyncpg") is None:
+            raise ValueError("for Postgres needs its driver, which is not installed: pip install asyncpg")
         return value
 
     @property
