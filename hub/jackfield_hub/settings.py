@@ -162,6 +162,9 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         if value and (parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment):
             raise ValueError("must be an address such as https://accounts.example.com")
+        # What it says about people is believed because of the TLS connection it comes over.
+        if parts.scheme == "http" and parts.hostname != "localhost" and not _is_loopback(parts.hostname or ""):
+            raise ValueError("must be https:// unless the provider is on this machine")
         return value
 
     @field_validator("dialog_origins", mode="before")

@@ -94,3 +94,9 @@ def test_the_database_is_a_file_of_the_data_folder_unless_told_otherwise(tmp_pat
 def test_postgres_without_its_driver_is_refused_with_advice() -> None:
     with pytest.raises(SettingMistake, match="pip install asyncpg"):
         read_settings(database="postgresql://host/hub")
+
+
+def test_an_openid_provider_elsewhere_must_speak_tls() -> None:
+    with pytest.raises(SettingMistake, match="https://"):
+        read_settings(openid_issuer="http://accounts.example.com")
+    assert read_settings(openid_issuer="http://127.0.0.1:9000").openid_issuer == "http://127.0.0.1:9000"

@@ -6,6 +6,7 @@ It runs in a worker as any operation does, without credentials in its requests: 
 from __future__ import annotations
 
 import time
+from typing import cast
 
 import orjson
 
@@ -84,5 +85,6 @@ def _refused(output: JsonObject) -> JsonObject:
     response = output.get("response")
     if not isinstance(response, dict):
         raise ProviderBroken("The connector's token operation failed. Its author finds the reason in its log.")
-    body = response.get("body")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return {"status_code": response.get("statusCode"), "body": body if isinstance(body, dict) else {}}  # pyright: ignore[reportUnknownMemberType]
+    answered = cast("JsonObject", response)
+    body = answered.get("body")
+    return {"status_code": answered.get("statusCode"), "body": body if isinstance(body, dict) else {}}

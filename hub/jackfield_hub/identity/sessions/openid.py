@@ -13,7 +13,7 @@ import hmac
 import secrets
 import time
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import orjson
@@ -118,7 +118,7 @@ async def _ask(hub: Hub, request: Request) -> JsonObject:
     body = response.readable_body()
     if response.status != 200 or not isinstance(body, dict):
         raise NotVouchedFor("The OpenID provider refused; start again")
-    return body  # pyright: ignore[reportUnknownVariableType]
+    return cast("JsonObject", body)
 
 
 def _claims(answer: JsonObject) -> JsonObject:
@@ -129,7 +129,7 @@ def _claims(answer: JsonObject) -> JsonObject:
         said = None
     if not isinstance(said, dict):
         raise NotVouchedFor("The OpenID provider sent no ID token")
-    return said  # pyright: ignore[reportUnknownVariableType]
+    return cast("JsonObject", said)
 
 
 def _email(hub: Hub, claims: JsonObject, nonce: str) -> str:
