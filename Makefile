@@ -18,7 +18,7 @@ install: .venv/.installed .venv-services/.installed ## Make .venv with all that 
 run: install ## Start Kinto and a hub, deploy examples/customers, call it (PORT=8080, DATA=.jackfield)
 	@.venv/bin/python -m examples.run --port $(PORT) --data $(DATA)
 
-test: install .venv-services/node/.installed lint ## Check the code, then run every test
+test: install .venv-services/node/.installed .venv-services/more/.installed lint ## Check the code, then run every test
 	@.venv/bin/pytest -q -n 2 --dist loadfile
 
 lint: install ## Style, types, and who may import whom
@@ -40,7 +40,7 @@ docs: install ## Write docs/reference from the code
 	@.venv/bin/python docs/reference/write.py
 
 pins: .venv/.uv ## Pin requirements/*.in with hashes (UPGRADE=--upgrade takes newer versions)
-	@for name in uv product dev services; do \
+	@for name in uv product dev services more-services; do \
 	  $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 $(UPGRADE) \
 	    requirements/$$name.in --output-file requirements/$$name.txt; \
 	done
@@ -71,6 +71,12 @@ clean: ## Remove what `make install` and the tools made; the data in .jackfield 
 	@echo 'Installing the servers that examples and tests talk to into .venv-services'
 	@$(UV) venv --quiet --clear --python .venv/bin/python .venv-services
 	@$(UV) pip sync --quiet --compile-bytecode --python .venv-services --require-hashes requirements/services.txt
+	@touch $@
+
+.venv-services/more/.installed: .venv/.uv .venv-services/.installed requirements/more-services.txt
+	@echo 'Installing more servers that examples and tests talk to into .venv-services/more'
+	@$(UV) venv --quiet --clear --python .venv/bin/python .venv-services/more
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv-services/more --require-hashes requirements/more-services.txt
 	@touch $@
 
 .venv-services/node/.installed: .venv/.installed .venv-services/.installed requirements/node/package-lock.json
