@@ -4,11 +4,12 @@ PYTHON  ?= python3
 PORT    ?= 8080
 DATA    ?= .jackfield
 SECONDS ?= 600
+EXAMPLE ?= customers
 UV     := .venv/bin/uv
 CODE   := kit hub examples tests bench docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench soak docs pins clean
+.PHONY: help install run try test lint bench soak docs pins clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +18,9 @@ install: .venv/.installed .venv-services/.installed ## Make .venv with all that 
 
 run: install ## Start Kinto and a hub, deploy examples/customers, call it (PORT=8080, DATA=.jackfield)
 	@.venv/bin/python -m examples.run --port $(PORT) --data $(DATA)
+
+try: install .venv-services/node/.installed .venv-services/more/.installed ## Test, deploy and call one example on its real server (EXAMPLE=customers)
+	@.venv/bin/python -m examples.try_one $(EXAMPLE)
 
 test: install .venv-services/node/.installed .venv-services/more/.installed lint ## Check the code, then run every test
 	@.venv/bin/pytest -q -n 2 --dist loadfile

@@ -8,16 +8,17 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from jackfield.manifest import Metadata
 from jackfield.project import Project, pack
 
-from examples.kinto_server import Kinto, stop
+from examples.servers.process import Server, stop
 
 START_SECONDS = 60
 DEPLOY_SECONDS = 120
@@ -65,20 +66,24 @@ class Hub:
             return False
         return True
 
-    def create_auth(self, kinto: Kinto) -> str:
-        """Store what it takes to sign in to this Kinto; return the id of the auth."""
-        environments = self.ask("GET", "/core/v1/services/kinto/versions/1/environments")["elements"]
+    def create_auth(self, connector: Metadata, server: Server) -> str:
+        """Store what it takes to sign in to this server; return the id of the auth."""
+        service = connector.service
+        path = f"/core/v1/services/{service.name}/versions/{service.version}/environments"
         auth = {
-            "name": "Kinto on this machine",
-            "serviceEnvironmentId": environments[0]["id"],
-            "userData": {"server": kinto.url},
-            "credentials": {"username": kinto.username, "password": kinto.password},
+            "name": f"{connector.title} on this machine",
+            "serviceEnvironmentId": self.ask("GET", path)["elements"][0]["id"],
+            "userData": server.user_data,
+            "credentials": server.credentials,
         }
         return self.ask("POST", "/core/v1/authentications", auth)["id"]
 
-    def call(self, operation: str, operation_input: dict[str, Any], auth_id: str) -> Any:
-        body = {"operation": operation, "input": operation_input, "authId": auth_id}
-        return self.ask("POST", "/core/v1/connectors/customers/versions/1.0/call", body)
+    def call(
+        self, connector: Metadata, operation: str, given: Mapping[str, Any], auth_id: str | None = None
+    ) -> dict[str, Any]:
+        """Run an operation; return its outcome and output as the hub answers them."""
+        body = {"operation": operation, "input": given, **({"authId": auth_id} if auth_id else {})}
+        return self.ask("POST", f"/core/v1/connectors/{connector.name}/versions/{connector.version}/call", body)
 
 
 @contextmanager

@@ -15,10 +15,11 @@ from urllib.error import HTTPError
 
 from jackfield.project import find_project
 
-from examples.kinto_server import Kinto, KintoDidNotStart, running_kinto
 from examples.local_hub import CannotGoOn, Hub, running_hub
+from examples.servers.kinto import Kinto, running_kinto
+from examples.servers.process import ServerDidNotStart
 
-HERE = Path(__file__).resolve().parent
+CUSTOMERS = find_project(Path(__file__).resolve().parent / "customers")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def run(data: Path, port: int) -> None:
         say(f"Starting the hub; its data is in {data / 'hub'}")
         with running_hub(data, port) as (hub, process):
             say("Deploying examples/customers")
-            hub.deploy(find_project(HERE / "customers"))
+            hub.deploy(CUSTOMERS)
             auth_id = sign_in(hub, kinto, known)
             Remembered(int(kinto.url.rpartition(":")[2]), kinto.password, auth_id, kinto.url).write(memory)
             show_a_call(hub, auth_id)
@@ -67,12 +68,12 @@ def sign_in(hub: Hub, kinto: Kinto, known: Remembered) -> str:
         say("Using the auth of the last run")
         return known.auth_id
     say("Storing an auth: how to sign in to this Kinto")
-    return hub.create_auth(kinto)
+    return hub.create_auth(CUSTOMERS.metadata, kinto.server)
 
 
 def show_a_call(hub: Hub, auth_id: str) -> None:
     say("Calling customers 1.0, operation list_customers")
-    answer = hub.call("list_customers", {"limit": 2}, auth_id)
+    answer = hub.call(CUSTOMERS.metadata, "list_customers", {"limit": 2}, auth_id)
     say(json.dumps(answer, indent=2, ensure_ascii=False))
     if answer["outcome"] != "success":
         raise CannotGoOn("The call did not work: see its output above.")
@@ -135,7 +136,7 @@ def main() -> int:
         run(chosen.data, chosen.port)
     except KeyboardInterrupt:
         say("\nStopped.")
-    except (CannotGoOn, KintoDidNotStart) as reason:
+    except (CannotGoOn, ServerDidNotStart) as reason:
         print(reason, file=sys.stderr)
         return 1
     except HTTPError as refusal:

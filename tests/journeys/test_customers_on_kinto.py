@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from examples.kinto_server import SOME_CUSTOMERS, Kinto, running_kinto
+from examples.servers.kinto import SOME_CUSTOMERS, Kinto, running_kinto
 from jackfield.connector import Connector
 from jackfield.egress.grant import Grant
 from jackfield.egress.local import OWN_NETWORKS, LocalTransport

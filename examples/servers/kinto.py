@@ -1,7 +1,4 @@
-"""Start a Kinto: a real server of somebody else's, for examples and tests to talk to.
-
-It keeps its records in memory and listens on loopback only. Nothing of Jackfield is in it.
-"""
+"""Kinto, a record server. It keeps its records in memory."""
 
 from __future__ import annotations
 
@@ -18,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-KINTO = Path(__file__).resolve().parents[1] / ".venv-services" / "bin" / "kinto"
-START_SECONDS = 60
-STOP_SECONDS = 10
+from examples.servers.process import SERVICES, START_SECONDS, Server, ServerDidNotStart, stop
+
+KINTO = SERVICES / "bin" / "kinto"
 
 SETTINGS = """\
 [server:main]
@@ -71,10 +68,6 @@ SOME_CUSTOMERS = {
 }
 
 
-class KintoDidNotStart(Exception):
-    """Kinto stopped, or stayed silent; the message names its log."""
-
-
 @dataclass(frozen=True)
 class Kinto:
     """A running Kinto, and one account on it."""
@@ -82,6 +75,10 @@ class Kinto:
     url: str
     username: str
     password: str
+
+    @property
+    def server(self) -> Server:
+        return Server(self.url, {"server": self.url}, {"username": self.username, "password": self.password})
 
     def put(self, path: str, data: Mapping[str, Any], *, is_signed_in: bool = True) -> None:
         """Create or replace what is at `path`, such as `/buckets/default/collections/customers/records/ada`."""
@@ -103,7 +100,7 @@ class Kinto:
 def running_kinto(folder: Path, *, port: int = 0, password: str | None = None) -> Generator[Kinto]:
     """Run a Kinto until the block ends; its settings and its log are in `folder`.
 
-    Port 0 takes a free one. Raises KintoDidNotStart.
+    Port 0 takes a free one. Raises ServerDidNotStart.
     """
     folder.mkdir(parents=True, exist_ok=True)
     settings, log = folder / "kinto.ini", folder / "kinto.log"
@@ -126,14 +123,12 @@ def running_kinto(folder: Path, *, port: int = 0, password: str | None = None) -
         stop(process)
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process that we started: ask first, insist after ten seconds."""
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+@contextmanager
+def running(folder: Path) -> Generator[Server]:
+    """Run a Kinto that holds five customers until the block ends. Raises ServerDidNotStart."""
+    with running_kinto(folder, password="p:w/ü") as kinto:
+        kinto.put_customers()
+        yield kinto.server
 
 
 def _wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
@@ -144,4 +139,4 @@ def _wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
         if said:
             return said[1]
         time.sleep(0.05)
-    raise KintoDidNotStart(f"Kinto did not start; it says why in {log}")
+    raise ServerDidNotStart(f"Kinto did not start; it says why in {log}")
