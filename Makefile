@@ -38,7 +38,8 @@ bench: install ## Measure a call against a bare client, a proxy and (when instal
 soak: install ## Call without pause for SECONDS=600 and watch what grows; then kill the hub 100 times while it deploys
 	@.venv/bin/python -m bench.soak --seconds $(SECONDS)
 	@.venv/bin/python -m bench.soak_deployments --deployments 50 --kills 100
-	@.venv/bin/python -m bench.soak_renewals --rounds 10
+	@.venv/bin/python -m bench.soak_renewals --rounds 10 --provider fake
+	@.venv/bin/python -m bench.soak_renewals --rounds 10 --provider real
 
 docs: install ## Write docs/reference from the code
 	@.venv/bin/python docs/reference/write.py

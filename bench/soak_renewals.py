@@ -3,7 +3,7 @@
     every round: the access token ends ─ all callers of all processes want it ─ some processes are killed (SIGKILL)
 
 The provider rotates refresh tokens, answers slowly, and ends the sign-in when one comes twice. So a renewal too many,
-or one whose answer is lost, is the end of all further rounds.
+or one whose answer is lost, is the end of all further rounds. `--provider real` asks oidc-provider, from npm.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import Any
 
 import orjson
 
+from bench.token_providers import TokenProvider, provider_named
 from jackfield.auth import sign_in_to_json
-from jackfield.testing_oauth import FakeOAuthProvider, Habits
 from jackfield_hub.auths import service as auths
 from jackfield_hub.auths.shapes import NewAuthentication
 from jackfield_hub.identity import service as identity
@@ -34,10 +34,8 @@ from jackfield_hub.services import service as services
 from jackfield_hub.services.shapes import NewService
 from jackfield_hub.settings import Settings
 from tests.hub.light_hub import light_hub
-from tests.hub.signed_in import consented
 
 LEASE_SECONDS = 6.0
-MARGIN_SECONDS = 3.0  # how much longer a token lives than the provider takes, so that all of a round can use it
 ROUND_SECONDS = 90.0
 
 
@@ -50,12 +48,13 @@ class Storm:
     kills: int = 0
     refreshes: int = 0
     reuses: int = 0
+    lost_grants: int = 0
     problems: list[str] = field(default_factory=list[str])
 
     def __str__(self) -> str:
         return (
             f"{self.rounds} rounds, {self.kills} kills, {self.answers} callers answered, "
-            f"{self.refreshes} renewals, {self.reuses} refresh tokens used twice"
+            f"{self.refreshes} renewals, {self.reuses} refresh tokens used twice, {self.lost_grants} sign-ins lost"
         )
 
 
@@ -68,39 +67,49 @@ class Size:
     rounds: int = 10
     provider_seconds: float = 5.0
     kills_a_round: int = 2
+    margin_seconds: float = 3.0  #: how much longer a token lives than the provider takes: a round is over in it
+
+    @property
+    def access_seconds(self) -> float:
+        return self.provider_seconds + self.margin_seconds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--provider", choices=("fake", "real"), default="fake")
+    parser.add_argument("--margin", type=float, default=Size.margin_seconds, help="seconds; more on a busy machine")
     options = parser.parse_args()
+    size = Size(rounds=options.rounds, margin_seconds=options.margin)
     with tempfile.TemporaryDirectory(prefix="jackfield-renewals-") as folder:
-        storm = run_storm(Path(folder), Size(rounds=options.rounds), options.seed)
+        storm = run_storm(Path(folder), size, options.seed, provider_name=options.provider)
     print(storm)
     print("\n".join(storm.problems) or "Each token was renewed once, and every caller that lived got it")
     sys.exit(1 if storm.problems else 0)
 
 
-def run_storm(folder: Path, size: Size, seed: int | None = None, database: str = "") -> Storm:
+def run_storm(
+    folder: Path, size: Size, seed: int | None = None, database: str = "", provider_name: str = "fake"
+) -> Storm:
     """Let processes share one auth, round after round, and look at what the provider saw."""
     storm, chance = Storm(size.rounds), random.Random(seed)
-    habits = Habits(access_token_seconds=size.provider_seconds + MARGIN_SECONDS)
-    with FakeOAuthProvider(habits) as provider:
+    with provider_named(provider_name, size.access_seconds) as provider:
         told = _told(folder, database)
         organization_id, auth_id = asyncio.run(_store_auth(Settings(**told), provider))
-        provider.habits.token_delay_seconds = size.provider_seconds
+        provider.take_longer(size.provider_seconds)
         crowd = _Crowd((orjson.dumps(told).decode(), organization_id, auth_id, str(size.callers)), folder)
         try:
             for number in range(size.rounds):
                 if number:
-                    time.sleep(habits.access_token_seconds * 0.8)  # counted from the request, so it ends meanwhile
+                    time.sleep(size.access_seconds * 0.8)  # counted from the request, so it ends meanwhile
                 crowd.fill(size.processes)
-                _one_round(crowd, size, chance, storm)
+                _one_round(crowd, size, chance, storm, provider)
                 storm.problems += _problems(provider, number + 1)
         finally:
             crowd.end()
-        storm.refreshes, storm.reuses = provider.refreshes, provider.reuses_seen
+        storm.refreshes, storm.reuses = provider.renewals(), provider.reuses()
+        storm.lost_grants = provider.lost_grants()
     return storm
 
 
@@ -114,7 +123,7 @@ def _told(folder: Path, database: str) -> dict[str, Any]:
     }
 
 
-async def _store_auth(settings: Settings, provider: FakeOAuthProvider) -> tuple[str, str]:
+async def _store_auth(settings: Settings, provider: TokenProvider) -> tuple[str, str]:
     async with light_hub(settings) as hub:
         organization = await identity.create_organization(hub, "storm", NewOwner("Ann", "ann@example.com", "a" * 20))
         caller = await identity.identify(hub, f"Bearer {organization.master_token.text}")
@@ -124,12 +133,12 @@ async def _store_auth(settings: Settings, provider: FakeOAuthProvider) -> tuple[
                 "name": "diary",
                 "title": "Diary",
                 "baseUrl": provider.url,
-                "signIn": sign_in_to_json(provider.way(scopes=("read",))),
+                "signIn": sign_in_to_json(provider.way()),
                 "environments": [{**app, "clientSecret": provider.client.client_secret}],
             }
         )
         environment_id = (await services.create_service(hub, caller, service)).environments[0].id
-        over = {**consented(provider), "expiresAt": time.time() - 1}
+        over = {**provider.consented(), "expiresAt": time.time() - 1}
         wanted = {"name": "Diary", "serviceEnvironmentId": environment_id, "credentials": over}
         return organization.id, await auths.create_auth(hub, caller, NewAuthentication.model_validate(wanted))
 
@@ -198,7 +207,7 @@ class _Crowd:
                 one.end()
 
 
-def _one_round(crowd: _Crowd, size: Size, chance: random.Random, storm: Storm) -> None:
+def _one_round(crowd: _Crowd, size: Size, chance: random.Random, storm: Storm, provider: TokenProvider) -> None:
     listening = [one.begin() for one in crowd.processes]
     for victim in chance.sample(crowd.processes, size.kills_a_round):
         time.sleep(chance.uniform(0, size.provider_seconds / size.kills_a_round))
@@ -212,14 +221,15 @@ def _one_round(crowd: _Crowd, size: Size, chance: random.Random, storm: Storm) -
             found: list[str] = orjson.loads(one.said or '["nothing"]')
             storm.answers += len(found)
             tokens.update(found)
-    if len(tokens) != 1 or not next(iter(tokens)).startswith("access-"):
+    if len(tokens) != 1 or not provider.accepts(next(iter(tokens))):
         storm.problems.append(f"callers got {sorted(tokens)[:3]}")
 
 
-def _problems(provider: FakeOAuthProvider, rounds: int) -> list[str]:
+def _problems(provider: TokenProvider, rounds: int) -> list[str]:
     seen = [
-        (provider.refreshes == rounds, f"{provider.refreshes} renewals in {rounds} rounds"),
-        (provider.reuses_seen == 0, f"{provider.reuses_seen} refresh tokens came twice"),
+        (provider.renewals() == rounds, f"{provider.renewals()} renewals in {rounds} rounds"),
+        (provider.reuses() == 0, f"{provider.reuses()} refresh tokens came twice"),
+        (provider.lost_grants() == 0, f"{provider.lost_grants()} sign-ins were lost"),
     ]
     return [said for is_right, said in seen if not is_right]
 

@@ -13,13 +13,8 @@ from jackfield_hub.settings import Settings
 from tests.hub.people import Person
 from tests.hub.shop import put_in_place
 from tests.hub.signed_in import AUTHS
-from tests.kit.test_oauth_real_provider import (
-    ACCESS_SECONDS,
-    IN_HEADER,
-    origin,
-    pytestmark,
-    sign_in,
-)
+from tests.kit.real_provider import ACCESS_SECONDS, IN_HEADER, sign_in
+from tests.kit.test_oauth_real_provider import origin, pytestmark
 
 __all__ = ["origin", "pytestmark"]
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
 from jackfield.exchange import Request, Response
-from jackfield.oauth import Client, ClientOwner, ClientPlace, OAuth2ClientCredentials, OAuth2Code
+from jackfield.oauth import Client, ClientOwner, ClientPlace, OAuth2ClientCredentials, OAuth2Password
 from jackfield.oauth.authorization import authorization_url, new_state, new_verifier, read_callback
 from jackfield.oauth.errors import (
     ConsentDenied,
@@ -27,13 +27,22 @@ from jackfield.oauth.errors import (
 )
 from jackfield.oauth.token_answers import needs_refresh, read_token_answer
 from jackfield.oauth.token_requests import client_credentials_request, code_request, refresh_request, renewal_request
+from jackfield.oauth.ways import OAuth2
 from tests.kit.plain_http import get, send
-from tests.kit.real_provider import IS_THERE, WHY_NOT, oidc_provider
-
-REDIRECT_URI = "http://127.0.0.1:9/back"
-SECRET = "s3cr+t/=&%?"
-IN_HEADER = Client("in-header", SECRET)
-ACCESS_SECONDS = 3
+from tests.kit.real_provider import (
+    ACCESS_SECONDS,
+    IN_HEADER,
+    IS_THERE,
+    OLD_FASHIONED,
+    PASSWORD,
+    REDIRECT_URI,
+    SECRET,
+    WHY_NOT,
+    Browser,
+    oidc_provider,
+    sign_in,
+    way_to,
+)
 
 pytestmark = pytest.mark.skipif(not IS_THERE, reason=WHY_NOT)
 
@@ -44,69 +53,12 @@ def origin() -> Generator[str]:
         yield origin
 
 
-def way_to(origin: str, **settings: Any) -> OAuth2Code:
-    said: dict[str, Any] = {
-        "authorize_url": f"{origin}/auth",
-        "token_url": f"{origin}/token",
-        "issuer": origin,
-        "scopes": ["openid", "offline_access"],
-        # The provider gives refresh tokens only to those who ask for consent in so many words.
-        "authorize_parameters": {"prompt": "consent"},
-    }
-    return OAuth2Code(**{**said, **settings})
-
-
-@dataclass
-class Browser:
-    """What is needed of one: cookies, forms and redirects."""
-
-    cookies: dict[str, str] = field(default_factory=dict)
-
-    def open(self, url: str, form: dict[str, str] | None = None) -> Response:
-        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        headers = (("Cookie", cookies), ("Content-Type", "application/x-www-form-urlencoded"))
-        body = urlencode(form).encode() if form else b""
-        answer = send(Request("POST" if form else "GET", url, headers, body))
-        for name, value in answer.headers:
-            if name.lower() == "set-cookie":
-                cookie, _, text = value.partition(";")[0].partition("=")
-                self.cookies[cookie] = text
-        return answer
-
-    def follow(self, url: str, form: dict[str, str] | None = None) -> str:
-        """Return where the page sends the browser."""
-        answer = self.open(url, form)
-        location = answer.header("Location")
-        assert location is not None, (answer.status, answer.text)
-        return urljoin(url, location)
-
-    def consent(self, url: str, *, denies: bool = False) -> str:
-        """Sign in as alice and agree, or not; return the URL the browser is sent back to."""
-        login = self.follow(url)
-        if login.startswith(REDIRECT_URI):
-            return login
-        if denies:
-            return self.follow(self.follow(f"{login}/abort"))
-        resumed = self.follow(login, {"prompt": "login", "login": "alice", "password": "any"})
-        consent_page = self.follow(resumed)
-        return self.follow(self.follow(consent_page, {"prompt": "consent"}))
-
-
-def sign_in(origin: str, client: Client, **settings: Any) -> tuple[OAuth2Code, dict[str, Any]]:
-    way, state, verifier = way_to(origin, **settings), new_state(), new_verifier()
-    url = authorization_url(way, client, redirect_uri=REDIRECT_URI, state=state, verifier=verifier)
-    callback = Browser().consent(url)
-    code = read_callback(urlsplit(callback).query, state=state, issuer=way.issuer)
-    request = code_request(way, client, code=code, redirect_uri=REDIRECT_URI, verifier=verifier)
-    return way, read_token_answer(way, send(request), time.time()).merged_into({})
-
-
 def renew(way: Any, client: Client, credentials: dict[str, Any]) -> dict[str, Any]:
     sent_at = time.time()
     return read_token_answer(way, send(renewal_request(way, client, credentials)), sent_at).merged_into(credentials)
 
 
-def who_am_i(origin: str, way: OAuth2Code, credentials: dict[str, Any]) -> Response:
+def who_am_i(origin: str, way: OAuth2, credentials: dict[str, Any]) -> Response:
     return send(way.sign(Request("GET", f"{origin}/me"), credentials))
 
 
@@ -195,6 +147,25 @@ def test_a_person_may_say_no(origin: str):
 
     with pytest.raises(ConsentDenied):
         read_callback(urlsplit(callback).query, state=state, issuer=origin)
+
+
+def test_a_name_and_a_password_are_exchanged_for_a_token_which_is_renewed_without_them(origin: str):
+    way = OAuth2Password(token_url=f"{origin}/token", scopes=["openid", "offline_access"])
+    typed = {"username": "alice", "password": PASSWORD}
+
+    first = renew(way, OLD_FASHIONED, typed)
+    without = {name: value for name, value in first.items() if name not in typed}
+    second = renew(way, OLD_FASHIONED, without)
+
+    assert who_am_i(origin, way, first).readable_body() == {"sub": "alice"}
+    assert who_am_i(origin, way, second).readable_body() == {"sub": "alice"}
+    assert (first["expiresIn"], first["username"], first["password"]) == (ACCESS_SECONDS, "alice", PASSWORD)
+    assert second["refreshToken"] != first["refreshToken"]
+    for wrong in ({**typed, "password": "wonder land"}, {**typed, "username": "__proto__"}):
+        with pytest.raises(InvalidGrant):
+            renew(way, OLD_FASHIONED, wrong)
+    with pytest.raises(InvalidClient):
+        renew(way, Client(OLD_FASHIONED.client_id, "wrong"), typed)
 
 
 def test_a_machine_signs_in_as_itself(origin: str):
