@@ -35,7 +35,7 @@ bench: install ## Measure a call against a bare client, a proxy and (when instal
 	@.venv/bin/python -m bench.run
 	@.venv/bin/python -m bench.jail
 
-soak: install ## Call without pause for SECONDS=600 and watch what grows; then kill the hub 100 times while it deploys
+soak: install .venv-services/node/.installed ## Call without pause for SECONDS=600 and watch what grows; then kill the hub 100 times while it deploys
 	@.venv/bin/python -m bench.soak --seconds $(SECONDS)
 	@.venv/bin/python -m bench.soak_deployments --deployments 50 --kills 100
 	@.venv/bin/python -m bench.soak_renewals --rounds 10 --provider fake
