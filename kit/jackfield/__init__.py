@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         ServiceError,
         TimedOut,
     )
-    from jackfield.http import Http, HttpAnswer
+    from jackfield.http import AsyncHttp, Http, HttpAnswer
     from jackfield.shapes import Choice, Field, File, Secret, choices_from
 
 __version__ = "0.1.0"
@@ -51,13 +51,14 @@ _HOMES = {
         "ServiceError",
         "TimedOut",
     ),
-    "jackfield.http": ("Http", "HttpAnswer"),
+    "jackfield.http": ("AsyncHttp", "Http", "HttpAnswer"),
     "jackfield.shapes": ("Choice", "Field", "File", "Secret", "choices_from"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ApiKey",
+    "AsyncHttp",
     "Basic",
     "Bearer",
     "Choice",

@@ -16,7 +16,7 @@ from jackfield.auth import NoSignIn, SignIn, TokenRequest, user_data_templates
 from jackfield.egress.grant import check_addresses
 from jackfield.errors import OperationError
 from jackfield.exchange import JsonObject
-from jackfield.http import Http
+from jackfield.http import AsyncHttp, Http
 from jackfield.manifest import Manifest, Metadata, OperationKind, OperationManifest
 from jackfield.shapes import DRAFT_7, OPERATION_NAME, Choice, ShapeMistake, input_schema, output_schema, sentence
 
@@ -75,6 +75,11 @@ class Operation:
     is_idempotent: bool = False
     output_schema_handler: Callable[..., Any] | None = None
     output_schema_roles: tuple[Role, ...] = ()
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the handler is `async def`."""
+        return inspect.iscoroutinefunction(self.handler)
 
     def manifest(self) -> OperationManifest:
         """Return the operation as data. Raises ShapeMistake when a type hint has no schema."""
@@ -297,13 +302,18 @@ def _read_operation(
 
 def _read_parameters(handler: Callable[..., Any]) -> tuple[tuple[Role, ...], type | None]:
     """Return what each parameter receives, and the input's dataclass."""
+    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        raise ConnectorMistake(f"{_name(handler)} must return its output instead of yielding it")
     hints = _hints(handler)
     roles: list[Role] = []
     shapes: list[type] = []
     for parameter in inspect.signature(handler).parameters:
         hint = hints.get(parameter)
-        if hint in (Http, UserData):
-            roles.append(Role.HTTP if hint is Http else Role.USER_DATA)
+        if hint in (Http, AsyncHttp):
+            _check_http(handler, hint)
+            roles.append(Role.HTTP)
+        elif hint is UserData:
+            roles.append(Role.USER_DATA)
         elif isinstance(hint, type) and is_dataclass(hint):
             roles.append(Role.INPUT)
             shapes.append(hint)
@@ -314,6 +324,16 @@ def _read_parameters(handler: Callable[..., Any]) -> tuple[tuple[Role, ...], typ
     if len(roles) != len(set(roles)):
         raise ConnectorMistake(f"{_name(handler)} asks for the same thing twice: one input, one Http, one UserData")
     return tuple(roles), shapes[0] if shapes else None
+
+
+def _check_http(handler: Callable[..., Any], hint: Any) -> None:
+    """Check that who awaits gets what can be awaited, and nobody else."""
+    if inspect.iscoroutinefunction(handler) and hint is Http:
+        raise ConnectorMistake(
+            f"{_name(handler)} is `async def`: annotate its client as AsyncHttp, and await its answers"
+        )
+    if not inspect.iscoroutinefunction(handler) and hint is AsyncHttp:
+        raise ConnectorMistake(f"{_name(handler)} asks for an AsyncHttp: make it `async def`, or annotate it as Http")
 
 
 def _hints(handler: Callable[..., Any]) -> dict[str, Any]:

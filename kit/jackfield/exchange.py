@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import orjson
 
@@ -63,3 +63,27 @@ class Transport(Protocol):
     def send(self, request: Request) -> Response:
         """Return the response, whatever its status. Raises NoAnswer, TimedOut or NotAllowed (jackfield.errors)."""
         ...
+
+
+@runtime_checkable
+class AsyncTransport(Protocol):
+    """The same for handlers that are `async def`: other things happen while a request is on its way."""
+
+    async def exchange(self, request: Request) -> Response:
+        """Return the response, whatever its status. Raises what `Transport.send` raises."""
+        ...
+
+
+class Immediate:
+    """An AsyncTransport over one that answers at once, such as a fake service or a recording."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def exchange(self, request: Request) -> Response:
+        return self._transport.send(request)
+
+
+def awaitable(transport: Transport) -> AsyncTransport:
+    """Return the transport as one that can be awaited."""
+    return transport if isinstance(transport, AsyncTransport) else Immediate(transport)

@@ -30,7 +30,7 @@ from jackfield.errors import (
     ServiceBroken,
     ServiceError,
 )
-from jackfield.exchange import Headers, Json, Request, Response, Transport
+from jackfield.exchange import AsyncTransport, Headers, Json, Request, Response, Transport
 
 _SENTENCES = {
     400: "Bad API request. Try checking your input properties.",
@@ -185,42 +185,85 @@ class Http:
 
     def request(self, method: str, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
         """Send any request: `http.request("OPTIONS", "/products")`."""
-        body = body_of(
-            json=options.get("json"),
-            form=options.get("form"),
-            text=options.get("text"),
-            content=options.get("content"),
-            multipart=options.get("multipart"),
-        )
-        request = Request(
-            method=method.upper(),
-            url=self._url(path_or_url, options),
-            headers=_headers(options, body.content_type),
-            body=body.content,
-            timeout_seconds=options.get("timeout_seconds"),
-            is_idempotent=options.get("idempotent"),
-        )
-        response = self._transport.send(request)
-        if not 200 <= response.status < 300 and response.status not in options.get("accept", ()):
-            raise refusal_of(response)
-        return HttpAnswer(response)
+        request = _request(self._base_url, method, path_or_url, options)
+        return _answer(self._transport.send(request), options)
 
-    def _url(self, path_or_url: str, options: RequestOptions) -> str:
-        filled = _legal(_filled(path_or_url, options.get("path")))
-        url = filled if re.match(r"https?://", filled, re.IGNORECASE) else self._absolute(filled)
-        query = query_text(options.get("query", {}))
-        if not query:
-            return url
-        return f"{url}{'&' if '?' in url else '?'}{query}"
 
-    def _absolute(self, path: str) -> str:
-        if not self._base_url:
-            raise ConnectorError("The connector has no base URL: give it one, or call with a full https:// URL.")
-        if "#" in path:
-            raise InvalidInput('A value with "#" cannot be part of a path as it is.')
-        if has_dot_segments(path):
-            raise InvalidInput('A path may not hold "." or ".." between its slashes.')
-        return self._base_url + (path if path.startswith(("/", "?")) or not path else f"/{path}")
+class AsyncHttp:
+    """What `Http` is to a plain function, to one that is `async def`: the same methods, to be awaited.
+
+    first, second = await asyncio.gather(http.get("/products/1"), http.get("/products/2"))
+    """
+
+    def __init__(self, transport: AsyncTransport, base_url: str = "") -> None:
+        self._transport = transport
+        self._base_url = base_url.rstrip("/")
+
+    async def get(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        return await self.request("GET", path_or_url, **options)
+
+    async def head(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        return await self.request("HEAD", path_or_url, **options)
+
+    async def post(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        return await self.request("POST", path_or_url, **options)
+
+    async def put(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        return await self.request("PUT", path_or_url, **options)
+
+    async def patch(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        return await self.request("PATCH", path_or_url, **options)
+
+    async def delete(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        return await self.request("DELETE", path_or_url, **options)
+
+    async def request(self, method: str, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
+        """Send any request: `await http.request("OPTIONS", "/products")`."""
+        request = _request(self._base_url, method, path_or_url, options)
+        return _answer(await self._transport.exchange(request), options)
+
+
+def _request(base_url: str, method: str, path_or_url: str, options: RequestOptions) -> Request:
+    body = body_of(
+        json=options.get("json"),
+        form=options.get("form"),
+        text=options.get("text"),
+        content=options.get("content"),
+        multipart=options.get("multipart"),
+    )
+    return Request(
+        method=method.upper(),
+        url=_url(base_url, path_or_url, options),
+        headers=_headers(options, body.content_type),
+        body=body.content,
+        timeout_seconds=options.get("timeout_seconds"),
+        is_idempotent=options.get("idempotent"),
+    )
+
+
+def _answer(response: Response, options: RequestOptions) -> HttpAnswer:
+    if not 200 <= response.status < 300 and response.status not in options.get("accept", ()):
+        raise refusal_of(response)
+    return HttpAnswer(response)
+
+
+def _url(base_url: str, path_or_url: str, options: RequestOptions) -> str:
+    filled = _legal(_filled(path_or_url, options.get("path")))
+    url = filled if re.match(r"https?://", filled, re.IGNORECASE) else _absolute(base_url, filled)
+    query = query_text(options.get("query", {}))
+    if not query:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{query}"
+
+
+def _absolute(base_url: str, path: str) -> str:
+    if not base_url:
+        raise ConnectorError("The connector has no base URL: give it one, or call with a full https:// URL.")
+    if "#" in path:
+        raise InvalidInput('A value with "#" cannot be part of a path as it is.')
+    if has_dot_segments(path):
+        raise InvalidInput('A path may not hold "." or ".." between its slashes.')
+    return base_url + (path if path.startswith(("/", "?")) or not path else f"/{path}")
 
 
 def _filled(path: str, values: Mapping[str, Scalar] | None) -> str:

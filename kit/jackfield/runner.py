@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import inspect
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -14,8 +17,8 @@ import orjson
 
 from jackfield.connector import CHOICES_SCHEMA, Connector, Operation, Role, UserData
 from jackfield.errors import ConnectorError, InvalidInput, OperationError, OutOfMemory, OutOfScratch
-from jackfield.exchange import JsonObject, Transport
-from jackfield.http import Http
+from jackfield.exchange import AsyncTransport, JsonObject, Transport, awaitable
+from jackfield.http import AsyncHttp, Http
 from jackfield.manifest import OperationKind
 from jackfield.shapes import input_schema, output_schema, read_input
 from jackfield.validation import Schema, problem_text
@@ -75,20 +78,60 @@ def run(connector: Connector, call: Call, transport: Transport, weigh: Weigh | N
     """Return what the operation answered. Never raises for anything the operation does; errors are outcomes.
 
     `weigh` may refuse an output by raising an OperationError: it is called before the output is written as JSON, and
-    with the JSON text before that is looked into.
+    with the JSON text before that is looked into. An operation that is `async def` gets an event loop of its own.
     """
+    if is_async(connector, call):
+        return _on_a_loop(run_async(connector, call, awaitable(transport), weigh))
     try:
         operation = _find(connector, call.operation)
-        return _run(operation, call, Http(transport, call.base_url), weigh)
-    except OperationError as error:
+        return _outcome(operation, call, _ask(operation, call, Http(transport, call.base_url)), weigh)
+    except (Exception, SystemExit) as error:
+        return _failure(error)
+
+
+async def run_async(connector: Connector, call: Call, transport: AsyncTransport, weigh: Weigh | None = None) -> Outcome:
+    """Return what an operation that is `async def` answered, as `run` does, on the loop of whoever awaits it."""
+    try:
+        operation = _find(connector, call.operation)
+        return _outcome(operation, call, await _ask(operation, call, AsyncHttp(transport, call.base_url)), weigh)
+    except (Exception, SystemExit) as error:
+        return _failure(error)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return _failure(error)  # the handler has raised it by itself
+
+
+def is_async(connector: Connector, call: Call) -> bool:
+    """Return whether what this call asks for is `async def`."""
+    operation = connector.operations.get(call.operation)
+    if operation is None:
+        return False
+    wants_output = call.wants is Wants.OUTPUT
+    return inspect.iscoroutinefunction(operation.handler if wants_output else operation.output_schema_handler)
+
+
+def _on_a_loop(running: Coroutine[Any, Any, Outcome]) -> Outcome:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(running)
+    # Whoever tests an operation from an `async def` test has a loop here already, and a thread has one at a time.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, running).result()
+
+
+def _failure(error: BaseException) -> Outcome:
+    """Return the outcome that any exception is which an operation can raise."""
+    if isinstance(error, OperationError):
         return failed(error)
-    except MemoryError:
-        return failed(OutOfMemory(NO_MEMORY), log=traceback.format_exc(limit=-20))
-    except OSError as failure:
-        error = OutOfScratch(NO_SCRATCH) if failure.errno in _DISK_FULL else ConnectorError(UNEXPECTED)
-        return failed(error, log=traceback.format_exc(limit=-20))
-    except (Exception, SystemExit):
-        return failed(ConnectorError(UNEXPECTED), log=traceback.format_exc(limit=-20))
+    log = "".join(traceback.format_exception(error, limit=-20))
+    if isinstance(error, MemoryError):
+        return failed(OutOfMemory(NO_MEMORY), log)
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        return failed(OutOfScratch(NO_SCRATCH), log)
+    return failed(ConnectorError(UNEXPECTED), log)
 
 
 def failed(error: OperationError, log: str = "") -> Outcome:
@@ -105,11 +148,20 @@ def _find(connector: Connector, name: str) -> Operation:
     return operation
 
 
-def _run(operation: Operation, call: Call, http: Http, weigh: Weigh | None) -> Outcome:
+def _ask(operation: Operation, call: Call, http: Http | AsyncHttp) -> Any:
+    """Return what the handler returns: its output, or what has to be awaited for it."""
     arguments = _arguments(operation, call, http)
+    if call.wants is Wants.OUTPUT:
+        return operation.handler(*(arguments[role] for role in operation.roles))
+    if operation.output_schema_handler is None:
+        return operation.manifest().output_schema
+    return operation.output_schema_handler(*(arguments[role] for role in operation.output_schema_roles))
+
+
+def _outcome(operation: Operation, call: Call, answered: Any, weigh: Weigh | None) -> Outcome:
     if call.wants is Wants.OUTPUT_SCHEMA:
-        return Outcome(is_success=True, body=_to_json({"output_schema": _output_schema(operation, arguments)}))
-    output = _shaped(operation, operation.handler(*(arguments[role] for role in operation.roles)))
+        return Outcome(is_success=True, body=_to_json({"output_schema": answered}))
+    output = _shaped(operation, answered)
     if weigh is not None:
         weigh(output)
     body = _to_json(output)
@@ -118,7 +170,7 @@ def _run(operation: Operation, call: Call, http: Http, weigh: Weigh | None) -> O
     return Outcome(is_success=True, body=body, broken_promises=_broken_promises(operation, body))
 
 
-def _arguments(operation: Operation, call: Call, http: Http) -> dict[Role, Any]:
+def _arguments(operation: Operation, call: Call, http: Http | AsyncHttp) -> dict[Role, Any]:
     if not call.is_checked:
         problems = _input_check(operation.input_shape).problems(call.input)
         if problems:
@@ -126,13 +178,6 @@ def _arguments(operation: Operation, call: Call, http: Http) -> dict[Role, Any]:
     shape: Any = operation.input_shape
     given = read_input(shape, call.input) if shape is not None else None
     return {Role.INPUT: given, Role.HTTP: http, Role.USER_DATA: UserData(call.user_data)}
-
-
-def _output_schema(operation: Operation, arguments: dict[Role, Any]) -> JsonObject:
-    handler: Callable[..., JsonObject] | None = operation.output_schema_handler
-    if handler is None:
-        return operation.manifest().output_schema
-    return handler(*(arguments[role] for role in operation.output_schema_roles))
 
 
 def _shaped(operation: Operation, output: Any) -> JsonObject:

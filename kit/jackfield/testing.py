@@ -30,7 +30,7 @@ from jackfield.egress.headers import checked_headers
 from jackfield.egress.policy import AddressPolicy, HostRule, parse_url
 from jackfield.egress.templates import resolve_template
 from jackfield.errors import NoAnswer, OperationError
-from jackfield.exchange import Headers, Json, JsonObject, Request, Response, Transport
+from jackfield.exchange import Headers, Json, JsonObject, Request, Response, Transport, awaitable
 from jackfield.http import HeaderMap, Http
 from jackfield.runner import Call, Outcome
 from jackfield.runner import run as run_once
@@ -118,9 +118,16 @@ class Guarded:
         return self._transport.missing
 
     def send(self, request: Request) -> Response:
+        self._check(request)
+        return self._transport.send(request)
+
+    async def exchange(self, request: Request) -> Response:
+        self._check(request)
+        return await awaitable(self._transport).exchange(request)
+
+    def _check(self, request: Request) -> None:
         self._grant.check(parse_url(request.url))
         checked_headers(request.headers)
-        return self._transport.send(request)
 
 
 def _fake_grant(connector: Connector, user_data: Mapping[str, str]) -> Grant:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
@@ -37,9 +38,14 @@ class LocalTransport:
         return self
 
     def send(self, request: Request) -> Response:
+        return self._sending(request).result()
+
+    async def exchange(self, request: Request) -> Response:
+        return await asyncio.wrap_future(self._sending(request))
+
+    def _sending(self, request: Request) -> Future[Response]:
         deadline = time.monotonic() + self._deadline_seconds
-        sending = asyncio.run_coroutine_threadsafe(self._engine.send(request, self._grant, deadline), self._loop)
-        return sending.result()
+        return asyncio.run_coroutine_threadsafe(self._engine.send(request, self._grant, deadline), self._loop)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

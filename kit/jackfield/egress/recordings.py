@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from jackfield.egress.redaction import Redactor
 from jackfield.errors import NoAnswer
-from jackfield.exchange import Headers, Json, JsonObject, Request, Response, Transport
+from jackfield.exchange import Headers, Json, JsonObject, Request, Response, Transport, awaitable
 
 #: Different at every answer, or about the connection: they would make a recording change without a reason.
 _UNRECORDED_HEADERS = frozenset(
@@ -95,6 +95,11 @@ class Recorder:
 
     def send(self, request: Request) -> Response:
         response = self._transport.send(request)
+        self.exchanges.append(Exchange(request, response))
+        return response
+
+    async def exchange(self, request: Request) -> Response:
+        response = await awaitable(self._transport).exchange(request)
         self.exchanges.append(Exchange(request, response))
         return response
 
