@@ -1,0 +1,1 @@
+"""A connector that works on texts and asks nobody else."""
