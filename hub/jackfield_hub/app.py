@@ -32,6 +32,7 @@ from jackfield_hub.identity import member_routes as members
 from jackfield_hub.identity import routes as identity
 from jackfield_hub.identity.sessions import routes as sessions
 from jackfield_hub.identity.workspaces import routes as workspaces
+from jackfield_hub.metrics import routes as metrics
 from jackfield_hub.openapi import describe_api
 from jackfield_hub.services import routes as services
 
@@ -49,6 +50,7 @@ ROUTERS = (
     sessions.router,
     graphql.router,
     health.router,
+    metrics.router,
     docs_page.router,
 )
 
@@ -80,7 +82,7 @@ class Api(FastAPI):
 def create_app(hub: Hub) -> App:
     """Return the application that serves this hub, and begin to build what is deployed."""
     build.register(hub)
-    return FrontDoor(CallPath(hub, Api(hub)))
+    return FrontDoor(CallPath(hub, Api(hub)), hub.numbers)
 
 
 def _at_most(max_bytes: int, receive: Receive) -> Receive:
@@ -102,8 +104,10 @@ def _answer(refusal: Refused) -> Response:
     return Response(refusal.to_bytes(), refusal.status, refusal.headers, media_type="application/json")
 
 
-async def _refuse(_request: Request, refusal: Exception) -> Response:
+async def _refuse(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refused)
+    hub: Hub = request.app.state.hub
+    hub.numbers.count_refusal(refusal)
     return _answer(refusal)
 
 

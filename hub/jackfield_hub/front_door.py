@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from jackfield_hub.errors import Broken, Refused, Unavailable
 from jackfield_hub.logs import describe, log
+from jackfield_hub.metrics.numbers import Numbers
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -36,12 +37,17 @@ class FrontDoor:
     `answer_headers` for the answer.
     """
 
-    def __init__(self, inside: App) -> None:
+    def __init__(self, inside: App, numbers: Numbers) -> None:
         self._inside = inside
+        self._numbers = numbers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await _Visit(scope, send).pass_through(self._inside, receive)
+            visit = _Visit(scope, send)
+            try:
+                await visit.pass_through(self._inside, receive)
+            finally:
+                self._numbers.count_request(visit.route, visit.status)
 
 
 class _Visit:
@@ -50,7 +56,7 @@ class _Visit:
     def __init__(self, scope: Scope, send: Send) -> None:
         self._scope = scope
         self._send = send
-        self._status = 0  # nothing answered yet
+        self.status = 0  # nothing answered yet
         self._started_at = time.perf_counter()
         self._id = _sent_id(scope) or new_request_id()
         self._state: dict[str, Any] = scope.setdefault("state", {})
@@ -72,23 +78,28 @@ class _Visit:
 
     async def _answer(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._status = message["status"]
+            self.status = message["status"]
             more = {**self._state.get("answer_headers", {}), "x-request-id": self._id}
             added = [(name.lower().encode(), value.encode()) for name, value in more.items()]
             message = {**message, "headers": [*message.get("headers", ()), *added]}
         await self._send(message)
 
     async def _apologise(self, refusal: Refused) -> None:
-        if self._status:
+        if self.status:
             return  # too late for another answer; the connection is closed in the middle of this one
         await answer(self._answer, refusal)
+
+    @property
+    def route(self) -> str | None:
+        """Where it went, as a template, such as `/v1/me`."""
+        return self._state.get("route") or getattr(self._scope.get("route"), "path", None)
 
     def _write_log(self) -> None:
         log.info(
             "request",
             method=self._scope["method"],
-            route=self._state.get("route") or getattr(self._scope.get("route"), "path", None),
-            status=self._status,
+            route=self.route,
+            status=self.status,
             ms=round((time.perf_counter() - self._started_at) * 1000, 2),
             request_id=self._id,
             organization=self._state.get("organization_id"),

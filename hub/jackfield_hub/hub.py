@@ -27,6 +27,7 @@ from jackfield_hub.limits import RequestLimits, SignInLimits
 from jackfield_hub.sandbox.confinement import Confinement, NotConfined, confine
 from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.limits import Limits
+from jackfield_hub.metrics.numbers import Numbers
 from jackfield_hub.sandbox.pool import Pool
 from jackfield_hub.settings import Settings
 from jackfield_hub.way_out import open_egress
@@ -60,6 +61,7 @@ class Hub:
     running_calls: int = 0
     is_draining: bool = False  #: no new work: we are about to stop
 
+    numbers: Numbers = field(default_factory=Numbers)
 
 @asynccontextmanager
 async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerator[Hub]:
@@ -77,7 +79,8 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
         vault = await open_vault(settings, database)
         ledger = Ledger.open(settings.data_dir / "usage.db")
         closing.push_async_callback(ledger.close)
-        egress = open_egress(settings)
+        numbers = Numbers(settings.metrics_connectors)
+        egress = open_egress(settings, numbers)
         closing.push_async_callback(egress.close)
         confinement = await confining
         jobs = Jobs(database, clock)
@@ -117,3 +120,4 @@ async def _give_up(confining: asyncio.Task[Confinement]) -> None:
     confining.cancel()
     with suppress(asyncio.CancelledError, NotConfined):
         await confining
+            numbers=numbers,

@@ -126,6 +126,13 @@ class Settings(BaseSettings):
         "Start although connectors are not confined on this host: for one organization that trusts all its connectors, "
         "on a loopback address only.",
     )
+    metrics_token: SecretStr = setting(
+        SecretStr(""), "The token that opens /metrics, 20 characters or more; empty: nobody reads it.", repr=False
+    )
+    metrics_connectors: int = setting(
+        0, "How many connectors /metrics tells apart by their names; the others are counted together.", ge=0, le=1000
+    )
+
     public_url: str = setting(
         "",
         "Where browsers find this hub, for example https://hub.example.com; empty for the address they say they use. "
@@ -166,6 +173,13 @@ class Settings(BaseSettings):
         if parts.scheme == "http" and parts.hostname != "localhost" and not _is_loopback(parts.hostname or ""):
             raise ValueError("must be https:// unless the provider is on this machine")
         return value
+    @field_validator("metrics_token")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 20:
+            raise ValueError("must have 20 characters or more, or be empty")
+        return value
+
 
     @field_validator("dialog_origins", mode="before")
     @classmethod

@@ -8,11 +8,12 @@ from jackfield.egress.engine import Engine
 from jackfield.egress.limits import Limits
 from jackfield.egress.terms import Attempt, Terms
 from jackfield_hub.logs import log
+from jackfield_hub.metrics.numbers import Numbers
 from jackfield_hub.settings import Settings
 
 
-def open_egress(settings: Settings) -> Engine:
-    """Return the engine all requests of this process go through. Close it in the end."""
+def open_egress(settings: Settings, numbers: Numbers | None = None) -> Engine:
+    """Return the engine all requests of this process go through, counted in `numbers`. Close it in the end."""
     limits = Limits(
         max_raw_bytes=min(Limits.max_raw_bytes, settings.max_answer_bytes),
         max_body_bytes=settings.max_answer_bytes,
@@ -27,7 +28,12 @@ def open_egress(settings: Settings) -> Engine:
             authorities=settings.organization_authorities.get(organization_id),
         )
 
-    return Engine(limits, terms=terms, watch=_say)
+    def watch(attempt: Attempt) -> None:
+        _say(attempt)
+        if numbers is not None:
+            numbers.count_attempt(attempt)
+
+    return Engine(limits, terms=terms, watch=watch)
 
 
 def _say(attempt: Attempt) -> None:

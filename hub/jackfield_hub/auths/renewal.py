@@ -65,11 +65,21 @@ async def renew(hub: Hub, auth: OpenedAuth, deadline: float) -> SealedAuth:
     key = (auth.sealed.organization_id, auth.auth_id)
     while True:
         try:
-            renewed = await hub.renewals.join(key, lambda: _renew(hub, auth), deadline - time.monotonic())
+            renewed = await hub.renewals.join(key, lambda: _renew_counted(hub, auth), deadline - time.monotonic())
         except TimeoutError:
             raise TimedOut("The provider takes too long to renew the access token. Try again later.") from None
         if renewed.version != auth.sealed.version:
             return renewed
+
+
+async def _renew_counted(hub: Hub, auth: OpenedAuth) -> SealedAuth:
+    try:
+        renewed = await _renew(hub, auth)
+    except OperationError as failure:
+        hub.numbers.renewals[failure.kind] += 1
+        raise
+    hub.numbers.renewals["renewed"] += 1
+    return renewed
 
 
 async def _renew(hub: Hub, auth: OpenedAuth) -> SealedAuth:

@@ -57,6 +57,7 @@ class CallPath:
             with service.place_for_a_call(self._hub):
                 await _answer_call(send, await self._serve(scope, receive, pieces))
         except Refused as refusal:
+            self._hub.numbers.count_refusal(refusal)
             await answer(send, refusal)
         except _ClientGone:
             pass  # nobody is left to answer, and nothing was run

@@ -126,9 +126,11 @@ async def call(
     except BaseException:
         # Stopped in the middle. Nobody waits for the answer any more, but the third party may have acted.
         hub.ledger.enter(task(lost), promise)
+        hub.numbers.count_call(called.name, lost.outcome, None, (time.perf_counter() - began) * 1000)
         raise
     done = task(ending)
     await hub.ledger.record(done, promise, ending.output)
+    hub.numbers.count_call(done.connector, done.outcome, done.error_code, done.milliseconds)
     _say(done)
     return ending
 

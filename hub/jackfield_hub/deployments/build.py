@@ -211,6 +211,7 @@ async def _publish(build: _Build, manifest: Manifest, digest: str) -> None:
             await build.job.finish(tx)
     except ServiceDiffers as mistake:
         raise CannotBuild(mistake.reason) from None
+    hub.numbers.deployments[DeploymentState.DEPLOYED] += 1
     log.info("deployed", deployment=deployment.id, attempt=build.job.attempt)
 
 
@@ -233,6 +234,7 @@ async def _record_failure(hub: Hub, job: Job, deployment_id: str, stage: Stage, 
         if not await store.finish(tx, deployment_id, job.fence, DeploymentState.FAILED, hub.clock(), **values):
             raise LeaseLost
         await job.finish(tx)
+    hub.numbers.deployments[DeploymentState.FAILED] += 1
     log.info("deployment_failed", deployment=deployment_id, step=stage.value, attempt=job.attempt)
 
 

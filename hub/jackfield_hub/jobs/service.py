@@ -67,6 +67,15 @@ class Job:
         self.is_finished = True
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many jobs of a kind nobody has begun. `since` is when the oldest could have, in seconds since 1970."""
+
+    kind: str
+    jobs: int
+    since: float
+
+
 Handler = Callable[[Job], Awaitable[None]]
 
 
@@ -97,6 +106,11 @@ class Jobs:
         self._running: dict[asyncio.Task[None], Job] = {}
         self._wake_up = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
+
+    async def waiting(self) -> list[Waiting]:
+        """Return what waits, by kind."""
+        async with self.database.reading() as tx:
+            return [Waiting(**row) for row in await store.count_waiting(tx, self.clock())]
 
     async def enqueue(
         self,

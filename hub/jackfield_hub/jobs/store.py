@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, or_, select, update
 
 from jackfield_hub.database import Transaction
 from jackfield_hub.tables import jobs
@@ -20,6 +20,14 @@ async def find_due_kinds(tx: Transaction, kinds: Collection[str], now: float) ->
     """Return which of these kinds have a job nobody is working on."""
     rows = await tx.rows(select(jobs.c.kind).distinct().where(jobs.c.kind.in_(kinds), _is_due(now)))
     return {row["kind"] for row in rows}
+
+
+async def count_waiting(tx: Transaction, now: float) -> Sequence[RowMapping]:
+    """Return how many jobs of each kind nobody is working on, and since when the oldest of them could have begun."""
+    since = func.min(jobs.c.run_after).label("since")
+    return await tx.rows(
+        select(jobs.c.kind, func.count().label("jobs"), since).where(_is_due(now)).group_by(jobs.c.kind)
+    )
 
 
 async def claim(tx: Transaction, kind: str, now: float, lease_until: float) -> RowMapping | None:

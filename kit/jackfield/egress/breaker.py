@@ -122,6 +122,10 @@ class Hosts:
             known = self._known[owner, auth, host] = self._new(host)
         return known
 
+    def count_resting(self) -> int:
+        """Return how many of these dealings rest now, or wait for one request to try."""
+        return sum(not dealings.breaker.is_closed for dealings in self._known.values())
+
     def _new(self, host: str) -> Dealings:
         rate = self._limits.requests_per_second
         bucket = None if rate is None else Bucket(rate, burst=max(1.0, rate))

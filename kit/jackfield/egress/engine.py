@@ -90,6 +90,11 @@ class Engine:
             raise type(error)(errand.redactor.text(error.message)) from None
 
     async def close(self) -> None:
+    @property
+    def resting(self) -> int:
+        """How many hosts are left alone for a while, counted once for each (owner, auth)."""
+        return self._hosts.count_resting()
+
         """Close every connection."""
         await self._addresses.close()
         await self._wire.close()

@@ -1,0 +1,1 @@
+"""What a hub counts, and who may read it."""
