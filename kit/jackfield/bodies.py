@@ -1,4 +1,4 @@
-"""What a request can carry, as bytes and a content type: JSON, a form, text, bytes, several parts."""
+"""What a request can carry, as bytes and a content type: JSON, XML, a form, text, bytes, several parts."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import quote, quote_plus
+from xml.etree.ElementTree import Element
 
 import orjson
 
 from jackfield.errors import ConnectorError
 from jackfield.exchange import Json
+from jackfield.markup import XML_TYPE, write_xml
 
 Scalar = str | int | float | bool | None
 Fields = Mapping[str, Scalar | Sequence[Scalar]]
@@ -40,16 +42,19 @@ class Body:
 def body_of(
     *,
     json: Json = None,
+    xml: Element | None = None,
     form: Fields | None = None,
     text: str | None = None,
     content: bytes | None = None,
     multipart: Parts | None = None,
 ) -> Body:
     """Return the one body that was given. Raises ConnectorError when there are two, or when JSON cannot say it."""
-    if sum(given is not None for given in (json, form, text, content, multipart)) > 1:
-        raise ConnectorError("A request has one body: give one of json, form, text, content or multipart.")
+    if sum(given is not None for given in (json, xml, form, text, content, multipart)) > 1:
+        raise ConnectorError("A request has one body: give one of json, xml, form, text, content or multipart.")
     if json is not None:
         return Body(_json(json), "application/json")
+    if xml is not None:
+        return Body(write_xml(xml), XML_TYPE)
     if form is not None:
         return Body(form_text(form).encode(), "application/x-www-form-urlencoded")
     if text is not None:

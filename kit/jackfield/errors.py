@@ -9,7 +9,7 @@ An operation error is a *result*: it is recorded and answered as `{"outcome": "e
     │   ├── Conflict 409      ├── RateLimited 429 └── ServiceBroken 5xx
     ├── NoAnswer                the third party did not answer
     │   └── TimedOut
-    ├── NotJson                 the third party answered something unreadable
+    ├── NotJson, NotXml         the third party answered something unreadable
     ├── ConnectorError          the connector's own code is wrong
     └── PlatformError           Jackfield is wrong, or protects itself
         ├── NotAllowed          an address the connector may not reach
@@ -133,6 +133,13 @@ class TimedOut(NoAnswer):
 
 class NotJson(OperationError):
     """The third party promised JSON and sent something else."""
+
+    code = "#api_error"
+    fault = Fault.SERVICE
+
+
+class NotXml(OperationError):
+    """The third party promised XML and sent something else."""
 
     code = "#api_error"
     fault = Fault.SERVICE

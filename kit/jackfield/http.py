@@ -11,6 +11,7 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from typing import TypedDict, Unpack
 from urllib.parse import quote, urljoin
+from xml.etree.ElementTree import Element
 
 import orjson
 
@@ -26,11 +27,13 @@ from jackfield.errors import (
     NotFound,
     NotJson,
     NotSignedIn,
+    NotXml,
     RateLimited,
     ServiceBroken,
     ServiceError,
 )
 from jackfield.exchange import AsyncTransport, Headers, Json, Request, Response, Transport
+from jackfield.markup import XmlMistake, read_xml
 
 _SENTENCES = {
     400: "Bad API request. Try checking your input properties.",
@@ -58,12 +61,13 @@ _NEXT_LINK = re.compile(r'<([^>]*)>[^<]*;\s*rel="?(?:[^";,]* )?next(?=[" ;,]|$)'
 
 
 class RequestOptions(TypedDict, total=False):
-    """What a request can say besides its method and path. At most one of json, form, text, content, multipart."""
+    """What a request can say besides its method and path. At most one of json, xml, form, text, content, multipart."""
 
     path: Mapping[str, Scalar]  # fills {name} in the path: one percent-encoded segment each
     query: Fields  # None is left out, a list repeats its name
     headers: Mapping[str, str | int | None]  # None is left out
     json: Json
+    xml: Element
     form: Fields
     text: str
     content: bytes
@@ -134,6 +138,15 @@ class HttpAnswer:
             return orjson.loads(self.content.removeprefix(b"\xef\xbb\xbf"))
         except orjson.JSONDecodeError:
             raise NotJson(self._not_json(), self.response) from None
+
+    def xml(self) -> Element:
+        """Return the root element of the body. Raises NotXml when it is something else."""
+        try:
+            return read_xml(self.content)
+        except XmlMistake as mistake:
+            raise NotXml(
+                f"The service answered {self.status} with no XML we can read: {mistake}.", self.response
+            ) from None
 
     def readable_body(self) -> Json:
         """Return the body as JSON when it is JSON, else as text, else None when it is empty."""
@@ -226,6 +239,7 @@ class AsyncHttp:
 def _request(base_url: str, method: str, path_or_url: str, options: RequestOptions) -> Request:
     body = body_of(
         json=options.get("json"),
+        xml=options.get("xml"),
         form=options.get("form"),
         text=options.get("text"),
         content=options.get("content"),

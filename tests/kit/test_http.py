@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import pytest
 
@@ -20,6 +21,7 @@ from jackfield.errors import (
     NotFound,
     NotJson,
     NotSignedIn,
+    NotXml,
     OperationError,
     RateLimited,
     ServiceBroken,
@@ -326,3 +328,20 @@ def test_what_the_transport_raises_comes_through():
 
     with pytest.raises(TimedOut):
         Http(Silent(), "https://api.acme.test").get("/a")
+
+
+def test_xml_goes_out_and_comes_back():
+    request = sent("/orders", method="POST", xml=Element("order", {"kind": "a & b"}))
+    answer = answered(200, b"<order><id>7</id></order>")
+
+    assert request.body.endswith(b'<order kind="a &amp; b" />')
+    assert ("Content-Type", "application/xml; charset=utf-8") in request.headers
+    assert answer.xml().findtext("id") == "7"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"<a>", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', b'<!DOCTYPE a SYSTEM "file:///x"><a/>']
+)
+def test_what_is_no_xml_is_an_error_that_says_so(content: bytes):
+    with pytest.raises(NotXml, match="no XML we can read"):
+        answered(200, content).xml()
