@@ -63,8 +63,10 @@ def with_credential(request: Request, place: Place, name: str, value: str) -> Re
 
 def with_header(request: Request, name: str, value: str) -> Request:
     """Return the request with this header and no other of that name: a connector cannot sign in beside us."""
-    kept = tuple((key, text) for key, text in request.headers if key.lower() != name.lower())
-    return replace(request, headers=(*kept, (name, value)))
+    lower = name.lower()
+    headers = (*(pair for pair in request.headers if pair[0].lower() != lower), (name, value))
+    # Every call signs in: `replace` takes three times as long.
+    return Request(request.method, request.url, headers, request.body, request.timeout_seconds, request.is_idempotent)
 
 
 def with_field(request: Request, name: str, value: str) -> Request:

@@ -11,8 +11,7 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from jackfield.egress.addresses import AddressBook, Resolve, system_resolver
@@ -22,7 +21,7 @@ from jackfield.egress.grant import Grant
 from jackfield.egress.headers import checked_headers
 from jackfield.egress.limits import Limits
 from jackfield.egress.policy import AddressPolicy, Target, parse_url
-from jackfield.egress.redaction import Redactor, redactor
+from jackfield.egress.redaction import Redactor, Redactors
 from jackfield.egress.redirects import is_redirect, redirected_request, redirected_target
 from jackfield.egress.retries import (
     MAX_ATTEMPTS,
@@ -36,6 +35,7 @@ from jackfield.egress.wire import Hop, NotConnected, Wire, WireFailure
 from jackfield.errors import NoAnswer, NotAllowed, OperationError, TimedOut
 from jackfield.exchange import Request, Response
 
+_USUAL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _METHOD = re.compile(r"(?!CONNECT$|TRACE$)[A-Z]{1,20}")
 _USER_AGENT = ("User-Agent", "jackfield")
 
@@ -71,6 +71,7 @@ class Engine:
         self._addresses = AddressBook(resolve, self._limits)
         self._wire: Wire = AiohttpWire(self._limits, tls)
         self._hosts = Hosts(self._limits)
+        self._redactors = Redactors()
         self._terms = terms
         self._watch = watch
 
@@ -82,19 +83,19 @@ class Engine:
         """
         if request.timeout_seconds is not None:
             deadline = min(deadline, time.monotonic() + request.timeout_seconds)
-        errand = _Errand(request, grant, deadline, redactor(grant.secrets()))
+        errand = _Errand(request, grant, deadline, self._redactors.of(grant.secrets()))
         try:
             return errand.redactor.response(await self._in_time(errand))
         except OperationError as error:
             # A host name in a message may be something a third party put together from what we sent it.
             raise type(error)(errand.redactor.text(error.message)) from None
 
-    async def close(self) -> None:
     @property
     def resting(self) -> int:
         """How many hosts are left alone for a while, counted once for each (owner, auth)."""
         return self._hosts.count_resting()
 
+    async def close(self) -> None:
         """Close every connection."""
         await self._addresses.close()
         await self._wire.close()
@@ -129,16 +130,16 @@ class Engine:
         attempt = 0
         while True:
             attempt += 1
-            pause = backoff_seconds(attempt + 1)
             try:
                 response = await self._send_once(errand, target, dealings, attempt)
                 if response.status not in RETRIED_STATUSES:
                     return response
                 asked = retry_after_seconds(response)
-                pause = pause if asked is None else asked
+                pause = backoff_seconds(attempt + 1) if asked is None else asked
                 if not _may_repeat(errand, attempt, pause, dealings):
                     return response
             except WireFailure as failure:
+                pause = backoff_seconds(attempt + 1)
                 if not (failure.can_repeat and _may_repeat(errand, attempt, pause, dealings)):
                     raise NoAnswer(f"The service at {target.host_and_port} {failure.reason}.") from None
             await asyncio.sleep(pause)
@@ -151,8 +152,13 @@ class Engine:
         hops = [Hop(request, signed_target, address, terms.tls) for address in addresses]
         if dealings.bucket:
             await asyncio.sleep(dealings.bucket.take())
-        with self._telling(errand, target, attempt) as told:
-            response = told.response = await self._watched(hops, dealings.breaker, errand.deadline)
+        response, began = None, time.perf_counter()
+        try:
+            response = await self._watched(hops, dealings.breaker, errand.deadline)
+        finally:
+            if self._watch is not None:
+                milliseconds = (time.perf_counter() - began) * 1000
+                self._watch(_attempt(errand, target, attempt, response, milliseconds))
         # The URL of an answer is the one before signing in: a key in the query stays out of it.
         return Response(response.status, response.headers, response.body, target.url)
 
@@ -182,28 +188,12 @@ class Engine:
                 continue
         return await self._wire.exchange(hops[-1])
 
-    @contextmanager
-    def _telling(self, errand: _Errand, target: Target, attempt: int) -> Generator[_Told]:
-        """Tell whoever watches how the request in the block went."""
-        told, began = _Told(), time.perf_counter()
-        try:
-            yield told
-        finally:
-            if self._watch is not None:
-                milliseconds = (time.perf_counter() - began) * 1000
-                self._watch(_attempt(errand, target, attempt, told.response, milliseconds))
-
     async def _allowed_addresses(self, policy: AddressPolicy, target: Target) -> list[str]:
         """Return the addresses to try, in order. One forbidden address among them forbids the host: it is a trick."""
         named = target.address
         known = [str(named)] if named else await self._addresses.find(target.host, target.port)
         checked = [str(policy.check(address)) for address in known]
         return checked[: self._limits.max_addresses]
-
-
-@dataclass(slots=True)
-class _Told:
-    response: Response | None = None
 
 
 def _attempt(errand: _Errand, target: Target, number: int, response: Response | None, milliseconds: float) -> Attempt:
@@ -227,7 +217,7 @@ def _may_repeat(errand: _Errand, attempt: int, pause: float, dealings: Dealings)
 
 
 def _check(request: Request, limits: Limits) -> None:
-    if not _METHOD.fullmatch(request.method):
+    if request.method not in _USUAL_METHODS and not _METHOD.fullmatch(request.method):
         raise NotAllowed("A connector may not use this HTTP method.")
     if len(request.body) > limits.max_request_bytes:
         raise NotAllowed(f"A request may carry {limits.max_request_bytes:,} bytes; this one has {len(request.body):,}.")
@@ -240,7 +230,8 @@ def _signed(errand: _Errand, target: Target) -> tuple[Request, Target]:
     headers = checked_headers(request.headers)
     if not any(name.lower() == "user-agent" for name, _ in headers):
         headers = (_USER_AGENT, *headers)
-    return replace(request, headers=headers), signed_target
+    signed = Request(request.method, request.url, headers, request.body, request.timeout_seconds, request.is_idempotent)
+    return signed, signed_target
 
 
 def _redirected(errand: _Errand, origin: Target, response: Response) -> tuple[_Errand, Target]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from jackfield.errors import NotAllowed
 from jackfield.exchange import Headers
@@ -34,12 +35,14 @@ _KEPT_BY_ENGINE = frozenset(
 _IDENTIFYING = frozenset({"authorization", "cookie", "x-api-key", "api-key", "x-auth-token"})
 
 
+@lru_cache(maxsize=10_000)  # there are few names
 def is_header_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
 def is_header_value(value: str) -> bool:
-    return _VALUE.fullmatch(value) is not None
+    # Nearly every value is printable ASCII, which takes no regular expression to see.
+    return (value.isascii() and value.isprintable()) or _VALUE.fullmatch(value) is not None
 
 
 def checked_headers(headers: Headers) -> Headers:
@@ -49,7 +52,12 @@ def checked_headers(headers: Headers) -> Headers:
             raise NotAllowed("A header name may hold letters, digits and hyphens only.")
         if not is_header_value(value):
             raise NotAllowed(f'The header "{name}" holds a line break or another control character.')
-    return tuple((name, value) for name, value in headers if name.lower() not in _KEPT_BY_ENGINE)
+    return tuple(pair for pair in headers if not _is_kept_by_engine(pair[0]))
+
+
+@lru_cache(maxsize=10_000)
+def _is_kept_by_engine(name: str) -> bool:
+    return name.lower() in _KEPT_BY_ENGINE
 
 
 def anonymous_headers(headers: Headers) -> Headers:

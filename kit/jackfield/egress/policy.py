@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
@@ -22,6 +22,7 @@ IPNetwork = IPv4Network | IPv6Network
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_URL_CHARACTERS = 16_384
 MAX_HOST_CHARACTERS = 253
+MAX_REMEMBERED = 10_000  # addresses
 
 LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _URL = re.compile(r"(?P<scheme>[A-Za-z]+)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.ASCII)
@@ -42,8 +43,7 @@ class Target:
     @property
     def host_and_port(self) -> str:
         """What a Host header says: `api.acme.com`, `api.acme.com:8443`, `[2606:4700::1]`."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+        return _host_and_port(self.scheme, self.host, self.port)
 
     @property
     def origin(self) -> str:
@@ -58,6 +58,12 @@ class Target:
     def address(self) -> IPAddress | None:
         """The address when the host is one, else None: then somebody has to ask the DNS."""
         return _read_address(self.host)
+
+
+@lru_cache(maxsize=10_000)
+def _host_and_port(scheme: str, host: str, port: int) -> str:
+    host = f"[{host}]" if ":" in host else host
+    return host if port == DEFAULT_PORTS[scheme] else f"{host}:{port}"
 
 
 @lru_cache(maxsize=10_000)
@@ -80,6 +86,7 @@ def parse_url(text: str) -> Target:
     return Target(scheme, host, port, _parse_rest(parts["rest"]))
 
 
+@lru_cache(maxsize=10_000)  # only this part of a URL: there may be a key in the rest
 def _parse_authority(text: str, scheme: str) -> tuple[str, int]:
     authority = _AUTHORITY.fullmatch(text)
     if authority is None:
@@ -255,6 +262,7 @@ class AddressPolicy:
 
     allowed_networks: tuple[IPNetwork, ...] = ()
     allow_metadata: bool = False
+    _allowed: dict[str, IPAddress] = field(default_factory=dict[str, IPAddress], init=False, repr=False, compare=False)
 
     @classmethod
     def allowing(cls, networks: Iterable[str], allow_metadata: bool = False) -> AddressPolicy:
@@ -263,7 +271,12 @@ class AddressPolicy:
 
     def check(self, address: str | IPAddress) -> IPAddress:
         """Return the address. Raises NotAllowed when nobody may connect to it, or when it is not an address."""
-        known = _read_address(address) if isinstance(address, str) else address
+        text = str(address)
+        allowed = self._allowed.get(text)  # comparing with twenty networks takes longer than all else we do here
+        return allowed or self._look_up(text)
+
+    def _look_up(self, text: str) -> IPAddress:
+        known = _read_address(text)
         if known is None:
             raise NotAllowed("The name server answered something that is not an address.")
         if not self._allows(known):
@@ -271,6 +284,8 @@ class AddressPolicy:
                 f"The address {known} is not on the public internet. Whoever runs this hub can allow its network; "
                 "nobody else can."
             )
+        if len(self._allowed) < MAX_REMEMBERED:
+            self._allowed[text] = known
         return known
 
     def _allows(self, address: IPAddress) -> bool:
