@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
+from urllib.error import HTTPError
 
 from jackfield.project import Project, open_project
 
@@ -102,6 +103,9 @@ def main() -> int:
         try_one(arguments.parse_args().name)
     except (CannotGoOn, ServerDidNotStart) as reason:
         print(reason, file=sys.stderr)
+        return 1
+    except HTTPError as refusal:
+        print(f"{refusal.url} answered {refusal.code}: {refusal.read().decode(errors='replace')}", file=sys.stderr)
         return 1
     return 0
 

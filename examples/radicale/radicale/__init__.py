@@ -1,0 +1,1 @@
+"""A connector to address books that are kept on a CardDAV server."""
