@@ -15,10 +15,12 @@ Everything passes through the same runner, the same checks and the same rules fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Protocol, cast
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+from xml.etree.ElementTree import Element
 
 import orjson
 import pytest
@@ -32,6 +34,7 @@ from jackfield.egress.templates import resolve_template
 from jackfield.errors import NoAnswer, OperationError
 from jackfield.exchange import Headers, Json, JsonObject, Request, Response, Transport, awaitable
 from jackfield.http import HeaderMap, Http
+from jackfield.markup import read_xml
 from jackfield.runner import Call, Outcome
 from jackfield.runner import run as run_once
 
@@ -170,6 +173,10 @@ class SeenRequest:
         """Return the body as JSON. Raises ValueError when it is something else."""
         return orjson.loads(self.request.body)
 
+    def xml(self) -> Element:
+        """Return the root element of the body. Raises ValueError when it is no XML."""
+        return read_xml(self.request.body)
+
 
 class FakeService:
     """Answers what a test told it to. `requests` is what it was asked.
@@ -179,6 +186,7 @@ class FakeService:
         service.get("https://files.acme.example/a.txt", text="hello")
 
     A path is relative to the connector's base URL. With a query (`"/orders?page=2"`) it answers that query only.
+    `{…}` stands for any one segment: `"/orders/{id}"`; a path without it is preferred.
     Told twice, it gives the first answer first, and the last one for ever.
     """
 
@@ -230,7 +238,7 @@ class FakeService:
     def send(self, request: Request) -> Response:
         self.requests.append(SeenRequest(request))
         asked = _Route.of(request.method, request.url)
-        answers = self._routes.get(asked) or self._routes.get(asked.with_any_query())
+        answers = self._routes.get(asked) or self._routes.get(asked.with_any_query()) or self._answers_for_any(asked)
         if not answers:
             self.missing.append(self._explain(request))
             raise NoAnswer(self.missing[-1])
@@ -238,6 +246,9 @@ class FakeService:
         if isinstance(answer, OperationError):
             raise answer
         return Response(answer.status, answer.headers, answer.body, request.url)
+
+    def _answers_for_any(self, asked: _Route) -> list[Response | OperationError] | None:
+        return next((answers for route, answers in self._routes.items() if route.fits(asked)), None)
 
     def _explain(self, request: Request) -> str:
         known = "\n".join(f"    {route}" for route in self._routes) or "    nothing"
@@ -259,6 +270,12 @@ class _Route:
 
     def with_any_query(self) -> _Route:
         return _Route(self.method, self.address, ())
+
+    def fits(self, asked: _Route) -> bool:
+        """Whether this route, with any segment where it has `{…}`, is what was asked."""
+        pattern = re.sub(r"\\\{[^/]*?\\\}", "[^/]+", re.escape(self.address))
+        is_fit = bool(re.fullmatch(pattern, asked.address)) and self.query in ((), asked.query)
+        return is_fit and self.method == asked.method
 
     def __str__(self) -> str:
         query = "&".join(f"{name}={value}" for name, value in self.query)

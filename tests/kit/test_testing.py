@@ -123,6 +123,15 @@ def test_what_was_sent_can_be_looked_at():
     assert "abc" in service.requests[0].text
 
 
+def test_a_path_with_a_gap_answers_for_any_segment_and_an_exact_one_comes_first():
+    service = FakeService()
+    service.get("/products/{id}", json={"id": 9, "title": "any"})
+    service.get("/products/1", json={"id": 1, "title": "one"})
+
+    assert run(get_product, ProductRef(1), service=service)["title"] == "one"
+    assert run(get_product, ProductRef(2), service=service)["title"] == "any"
+
+
 def test_answers_come_in_the_order_they_were_told_and_a_query_picks_its_own():
     service = FakeService()
     service.get("/products?page=1", json=["a"], headers={"Link": '</products?page=2>; rel="next"'})
