@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,6 +68,14 @@ def let_workers_read(tree: Path) -> None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
+def hub_id(folder: Path) -> str:
+    """Return what the hub of this folder is called among hubs that share a database; the first time, a new name."""
+    file = folder / "hub.id"
+    if not file.exists():
+        write_secret(file, str(uuid.uuid4()).encode())
+    return file.read_text()
+
+
     """Write a file only its owner may read: wholly or not at all, and on the disk when this returns."""
     draft = path.with_name(f".{path.name}.new")
     draft.unlink(missing_ok=True)

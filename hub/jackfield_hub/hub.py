@@ -15,7 +15,9 @@ from jackfield_hub.auths.sealing import open_vault
 from jackfield_hub.auths.shapes import SealedAuth
 from jackfield_hub.auths.vault import Vault
 from jackfield_hub.calls.authors_log import AuthorsLog
-from jackfield_hub.calls.ledger import Ledger
+from jackfield_hub.calls.ledger.opening import open_ledger
+from jackfield_hub.calls.ledger.service import Ledger
+from jackfield_hub.calls.places import Places
 from jackfield_hub.catalog.shapes import ConnectorVersion, Listing
 from jackfield_hub.data_folder import own
 from jackfield_hub.database import Database
@@ -77,7 +79,7 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
         closing.push_async_callback(database.close)
         await database.migrate()
         vault = await open_vault(settings, database)
-        ledger = Ledger.open(settings.data_dir / "usage.db")
+        ledger = await open_ledger(settings, database)
         closing.push_async_callback(ledger.close)
         numbers = Numbers(settings.metrics_connectors)
         egress = open_egress(settings, numbers)

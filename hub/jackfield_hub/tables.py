@@ -8,7 +8,9 @@
                    ├─ audit                                            who did what that others may ask about
                    └─ revisions                                        what changed, for those who cache
 
-The organization is in every row that belongs to one. The task ledger is a file of its own (calls/ledger.py).
+    tasks · totals · promises ─ ledger_owners                         the ledger (calls/ledger): usage.db, or Postgres
+
+The organization is in every row that belongs to one.
 """
 
 from __future__ import annotations
@@ -33,14 +35,14 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=_NAMES)
+usage = MetaData(naming_convention=_NAMES)  #: the ledger: a file of its own on SQLite, so it refers to nothing else
 
 _big_number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only a column that is called INTEGER
 
@@ -384,4 +386,74 @@ revisions = Table(
     metadata,
     Column("organization_id", String(36), ForeignKey("organizations.id"), primary_key=True),
     Column("number", _big_number, nullable=False),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("seq", _big_number, primary_key=True, autoincrement=True),
+    Column("organization_id", String(36), nullable=False),
+    Column("kind", String(16), nullable=False),  # changes.shapes.Kind
+    Column("key", Text, nullable=False),
+    Column("at", Float, nullable=False, index=True),
+    Column("transaction_id", BigInteger, index=True),  # on Postgres, where transactions overlap
+    sqlite_autoincrement=True,  # a number is not given twice, although old rows are removed
+)
+
+tasks = Table(
+    "tasks",
+    usage,
+    Column("task_id", Text, primary_key=True),  # what follows is calls.shapes.Task, field by field
+    Column("organization_id", Text, nullable=False),
+    Column("connector", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("auth_id", Text),
+    Column("caller_kind", Text, nullable=False),
+    Column("user_id", Text),
+    Column("outcome", Text, nullable=False),  # calls.shapes.TaskOutcome
+    Column("error_code", Text),
+    Column("started_at", Float, nullable=False),
+    Column("milliseconds", Float, nullable=False),
+    Column("request_id", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+totals = Table(
+    "totals",
+    usage,
+    Column("organization_id", Text, primary_key=True),
+    Column("owner", Text, primary_key=True),  # whoever counted them: hubs do not wait for each other
+    Column("tasks", _big_number, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+promises = Table(
+    "promises",
+    usage,
+    Column("organization_id", Text, primary_key=True),
+    Column("actor", Text, primary_key=True),  # a user's id, or "master"
+    Column("key_hash", Text, primary_key=True),  # SHA-256, in hex
+    Column("body_hash", Text, nullable=False),  # HMAC with the key, in hex
+    Column("state", Text, nullable=False),  # calls.shapes.PromiseState
+    Column("outcome", Text, nullable=False),
+    Column("output", LargeBinary, nullable=False),
+    Column("task_id", Text, nullable=False),  # of the call that claimed it: nobody else may say how it ended
+    Column("task", Text, nullable=False),  # JSON: what the ledger shall say if nobody hears of the call again
+    Column("owner", Text, nullable=False),  # the hub that runs it
+    Column("created_at", Float, nullable=False),
+    Index(None, "created_at"),
+    Index(
+        "ix_promises_running",
+        "owner",
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    ),
+)
+
+ledger_owners = Table(
+    "ledger_owners",
+    usage,
+    Column("owner", Text, primary_key=True),  # a hub that shares its database with others
+    Column("lease_until", Float, nullable=False),  # by the database's clock; until then it lives
 )

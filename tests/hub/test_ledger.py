@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from jackfield_hub.calls import ledger as ledgers
-from jackfield_hub.calls.ledger import Ledger, LedgerBehind, NotRecorded, new_task_id
+from jackfield_hub.calls.ledger import service as ledgers
+from jackfield_hub.calls.ledger.file_home import FileHome
+from jackfield_hub.calls.ledger.service import Ledger, LedgerBehind, NotRecorded, new_task_id
 from jackfield_hub.calls.shapes import Task, TaskOutcome
 
 WRITER = """
 import asyncio, sys
 from dataclasses import replace
 from pathlib import Path
-from jackfield_hub.calls.ledger import Ledger, new_task_id
+from jackfield_hub.calls.ledger.file_home import FileHome
+from jackfield_hub.calls.ledger.service import Ledger, new_task_id
 from tests.hub.test_ledger import TASK
 
 async def write_for_ever(ledger):
@@ -31,7 +33,7 @@ async def write_for_ever(ledger):
         sys.stdout.flush()
 
 async def main():
-    ledger = Ledger.open(Path(sys.argv[1]))
+    ledger = Ledger(await FileHome.open(Path(sys.argv[1])))
     await asyncio.gather(*(write_for_ever(ledger) for _ in range(20)))
 
 asyncio.run(main())
@@ -58,13 +60,17 @@ def task(organization_id: str = "org-alice") -> Task:
     return replace(TASK, task_id=new_task_id(), organization_id=organization_id)
 
 
+async def open_file(folder: Path) -> Ledger:
+    return Ledger(await FileHome.open(folder / "usage.db"))
+
+
 def stored_ids(path: Path) -> list[str]:
     with sqlite3.connect(path) as connection:
         return [task_id for (task_id,) in connection.execute("SELECT task_id FROM tasks ORDER BY task_id")]
 
 
 async def test_two_hundred_calls_at_once_leave_two_hundred_rows(tmp_path: Path) -> None:
-    ledger = Ledger.open(tmp_path / "usage.db")
+    ledger = await open_file(tmp_path)
     tasks = [task() for _ in range(200)]
 
     await asyncio.gather(*(ledger.record(one) for one in tasks))
@@ -75,7 +81,7 @@ async def test_two_hundred_calls_at_once_leave_two_hundred_rows(tmp_path: Path) 
 
 
 async def test_an_acknowledged_row_can_be_read_by_others_at_once(tmp_path: Path) -> None:
-    ledger = Ledger.open(tmp_path / "usage.db")
+    ledger = await open_file(tmp_path)
 
     for expected in range(1, 20):
         await ledger.record(task())
@@ -85,7 +91,7 @@ async def test_an_acknowledged_row_can_be_read_by_others_at_once(tmp_path: Path)
 
 
 async def test_organizations_are_counted_apart(tmp_path: Path) -> None:
-    ledger = Ledger.open(tmp_path / "usage.db")
+    ledger = await open_file(tmp_path)
 
     await asyncio.gather(*(ledger.record(task(name)) for name in ["org-alice", "org-charlie", "org-alice"]))
 
@@ -97,14 +103,14 @@ async def test_organizations_are_counted_apart(tmp_path: Path) -> None:
 
 async def test_the_count_continues_after_a_restart(tmp_path: Path) -> None:
     for expected in (1, 2):
-        ledger = Ledger.open(tmp_path / "usage.db")
+        ledger = await open_file(tmp_path)
         await ledger.record(task())
         assert await ledger.count("org-alice") == expected
         await ledger.close()
 
 
 async def test_closing_writes_what_waits(tmp_path: Path) -> None:
-    ledger = Ledger.open(tmp_path / "usage.db")
+    ledger = await open_file(tmp_path)
     written = [ledger.enter(task()) for _ in range(50)]
 
     await ledger.close()
@@ -116,7 +122,7 @@ async def test_closing_writes_what_waits(tmp_path: Path) -> None:
 
 
 async def test_a_caller_who_leaves_is_recorded_all_the_same(tmp_path: Path) -> None:
-    ledger = Ledger.open(tmp_path / "usage.db")
+    ledger = await open_file(tmp_path)
     waiting = asyncio.create_task(ledger.record(task()))
     await asyncio.sleep(0)
     waiting.cancel()
@@ -127,17 +133,30 @@ async def test_a_caller_who_leaves_is_recorded_all_the_same(tmp_path: Path) -> N
     await ledger.close()
 
 
-async def test_a_row_that_cannot_be_written_is_not_acknowledged_and_later_ones_are(tmp_path: Path) -> None:
-    ledger = Ledger.open(tmp_path / "usage.db")
+async def test_a_row_that_cannot_be_written_is_not_acknowledged_and_those_beside_it_are(tmp_path: Path) -> None:
+    ledger = await open_file(tmp_path)
     first = task()
     await ledger.record(first)
 
-    with pytest.raises(NotRecorded):
-        await ledger.record(first)  # the same id again
-    await ledger.record(task())
+    nobodys = ledger.enter(replace(TASK, task_id=new_task_id(), organization_id=None))  # pyright: ignore[reportArgumentType]
+    await ledger.record(task())  # in the same batch
 
+    with pytest.raises(NotRecorded):
+        await nobodys
     assert await ledger.count("org-alice") == 2
     assert len(stored_ids(tmp_path / "usage.db")) == 2
+    await ledger.close()
+
+
+async def test_a_row_that_is_given_again_is_there_once_and_counted_once(tmp_path: Path) -> None:
+    ledger = await open_file(tmp_path)
+    first = task()
+    await ledger.record(first)
+
+    await ledger.record(replace(first, outcome=TaskOutcome.ERROR))
+
+    assert await ledger.count("org-alice") == 1
+    assert stored_ids(tmp_path / "usage.db") == [first.task_id]
     await ledger.close()
 
 
@@ -145,13 +164,13 @@ async def test_calls_are_refused_before_they_run_when_the_disk_cannot_follow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledgers, "WAITING_LIMIT", 3)
-    ledger = Ledger.open(tmp_path / "usage.db")
+    ledger = await open_file(tmp_path)
     ledger.admit()
 
     slow_disk = sqlite3.connect(tmp_path / "usage.db", isolation_level=None)
     slow_disk.execute("BEGIN IMMEDIATE")
     first = ledger.enter(task())
-    while ledger.waiting:  # noqa: ASYNC110 - the writer is a thread and sets no event
+    while ledger.waiting:  # noqa: ASYNC110 - it sets no event
         await asyncio.sleep(0.001)
     others = [ledger.enter(task()) for _ in range(3)]
     with pytest.raises(LedgerBehind):
@@ -167,7 +186,7 @@ async def test_while_the_disk_is_full_nothing_is_run_and_what_was_run_is_written
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledgers, "RETRY_SECONDS", 0.05)
-    ledger = Ledger.open(tmp_path / "usage.db")
+    ledger = await open_file(tmp_path)
     fill_disk(ledger)
 
     run_when_it_got_full = [task() for _ in range(200)]
@@ -178,7 +197,7 @@ async def test_while_the_disk_is_full_nothing_is_run_and_what_was_run_is_written
 
     make_room(ledger)
     async with asyncio.timeout(10):
-        while is_full(ledger):  # noqa: ASYNC110 - the writer is a thread and sets no event
+        while is_full(ledger):  # noqa: ASYNC110 - it sets no event
             await asyncio.sleep(0.01)
     assert set(stored_ids(tmp_path / "usage.db")) == {one.task_id for one in run_when_it_got_full}
     assert await ledger.count("org-alice") == 200
@@ -187,11 +206,13 @@ async def test_while_the_disk_is_full_nothing_is_run_and_what_was_run_is_written
 
 def fill_disk(ledger: Ledger) -> None:
     """Let SQLite answer as it does on a full disk."""
-    ledger._connection.execute("PRAGMA max_page_count = 1")  # pyright: ignore[reportPrivateUsage]
+    assert isinstance(ledger.home, FileHome)
+    ledger.home.connection.execute("PRAGMA max_page_count = 1")
 
 
 def make_room(ledger: Ledger) -> None:
-    ledger._connection.execute("PRAGMA max_page_count = 1000000")  # pyright: ignore[reportPrivateUsage]
+    assert isinstance(ledger.home, FileHome)
+    ledger.home.connection.execute("PRAGMA max_page_count = 1000000")
 
 
 def is_full(ledger: Ledger) -> bool:

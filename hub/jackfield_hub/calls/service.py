@@ -25,7 +25,7 @@ from jackfield_hub.auths.shapes import OpenedAuth, SealedAuth
 from jackfield_hub.calls.authors_log import MAX_CHARACTERS, LogEntry
 from jackfield_hub.calls.body import AskedCall
 from jackfield_hub.calls.errands import Errands
-from jackfield_hub.calls.ledger import new_task_id
+from jackfield_hub.calls.ledger.service import new_task_id
 from jackfield_hub.calls.shapes import (
     AuthorsLogAnswer,
     AuthorsLogElement,
@@ -107,10 +107,10 @@ async def call(
         if kept is not None and kept.state is not PromiseState.UNKNOWN:
             return _again(promise, kept)
     ready = await _prepare(hub, caller, called, asked, request_id)
-    started_at, began = hub.clock(), time.perf_counter()
+    task_id, started_at, began = new_task_id(), hub.clock(), time.perf_counter()
 
     def task(ending: Ending) -> Task:
-        return _task(ready, ending, started_at, (time.perf_counter() - began) * 1000)
+        return _task(task_id, ready, ending, started_at, (time.perf_counter() - began) * 1000)
 
     lost = Ending(TaskOutcome.UNKNOWN, b"")
     if promise is not None:
@@ -121,7 +121,7 @@ async def call(
         ending = await _run(hub, ready)
     except Refused:  # no room for it, or an auth nobody can open: nothing was run
         if promise is not None:
-            await hub.ledger.release(promise)
+            await hub.ledger.release(promise, task_id)
         raise
     except BaseException:
         # Stopped in the middle. Nobody waits for the answer any more, but the third party may have acted.
@@ -255,10 +255,10 @@ def _error_code(output: bytes) -> str | None:
     return code[:MAX_CODE_CHARACTERS] if isinstance(code, str) else None
 
 
-def _task(ready: ReadyCall, ending: Ending, started_at: float, milliseconds: float) -> Task:
+def _task(task_id: str, ready: ReadyCall, ending: Ending, started_at: float, milliseconds: float) -> Task:
     metadata = ready.connector.manifest.metadata
     return Task(
-        task_id=new_task_id(),
+        task_id=task_id,
         organization_id=ready.caller.organization_id,
         connector=metadata.name,
         version=metadata.version,

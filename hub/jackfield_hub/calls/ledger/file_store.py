@@ -1,0 +1,140 @@
+"""How usage.db is written. It is a file of its own: calls never wait for what the rest of the hub writes.
+
+These run on the one thread that writes it, outside the event loop.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import orjson
+
+from jackfield_hub.calls.ledger.shapes import Claim, Complete, Entry, Release
+from jackfield_hub.calls.shapes import KeptCall, PromiseState, Task, TaskOutcome
+from jackfield_hub.idempotency.shapes import Promise
+from jackfield_hub.tables import tasks as tasks_table
+
+_COLUMNS = [column.name for column in tasks_table.columns]
+_INSERT_TASK = (
+    f"INSERT INTO tasks ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) ON CONFLICT DO NOTHING"  # noqa: S608 - our own column names
+)
+_REPLACE_TASK = f"REPLACE INTO tasks ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_ADD_TO_TOTAL = """
+INSERT INTO totals (organization_id, owner, tasks) VALUES (?, '', ?)
+ON CONFLICT (organization_id, owner) DO UPDATE SET tasks = tasks + excluded.tasks
+"""
+_IS = "organization_id = ? AND actor = ? AND key_hash = ?"
+_IS_CLAIM = f"{_IS} AND task_id = ?"
+_FIND_PROMISE = f"SELECT body_hash, state, outcome, output FROM promises WHERE {_IS} AND created_at > ?"  # noqa: S608
+_CLAIM = """
+REPLACE INTO promises
+    (organization_id, actor, key_hash, body_hash, state, outcome, output, task_id, task, owner, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection that may be used from another thread. A commit on it is on the disk."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def write(connection: sqlite3.Connection, entries: Sequence[Entry], owner: str) -> list[KeptCall | None]:
+    """Store all of this or nothing; return for each entry what stands in the way of its claim, or None.
+
+    Claims are the owner's. Raises sqlite3.Error.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _store_tasks(connection, [entry.task for entry in entries if entry.task is not None])
+        results = [_do(connection, entry, owner) for entry in entries]
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+    return results
+
+
+def settle(connection: sqlite3.Connection, owner: str | None = None) -> int:
+    """Write down the calls that were running when their hub died, as tasks of unknown outcome. Return how many.
+
+    With an owner, only what that one had claimed: others may still be alive.
+    """
+    running = [PromiseState.RUNNING] if owner is None else [PromiseState.RUNNING, owner]
+    condition = "state = ?" if owner is None else "state = ? AND owner = ?"
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        lost = connection.execute(f"SELECT task FROM promises WHERE {condition}", running).fetchall()  # noqa: S608
+        connection.execute(f"UPDATE promises SET state = ? WHERE {condition}", [PromiseState.UNKNOWN, *running])  # noqa: S608
+        _store_tasks(connection, [Task(**orjson.loads(text)) for (text,) in lost])
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+    return len(lost)
+
+
+def _store_tasks(connection: sqlite3.Connection, tasks: Iterable[Task]) -> None:
+    new: Counter[str] = Counter()
+    for task in tasks:
+        if connection.execute(_INSERT_TASK, task.to_row()).rowcount:
+            new[task.organization_id] += 1
+        else:  # given before, by somebody who did not hear that it is stored
+            connection.execute(_REPLACE_TASK, task.to_row())
+    connection.executemany(_ADD_TO_TOTAL, new.items())
+
+
+def _do(connection: sqlite3.Connection, entry: Entry, owner: str) -> KeptCall | None:
+    match entry.deed:
+        case Claim() as claim:
+            return _claim(connection, claim, owner)
+        case Complete() as end:
+            _complete(connection, end)
+        case Release() as release:
+            connection.execute(f"DELETE FROM promises WHERE {_IS_CLAIM}", _claim_of(release))  # noqa: S608
+        case None:
+            pass
+    return None
+
+
+def _claim(connection: sqlite3.Connection, claim: Claim, owner: str) -> KeptCall | None:
+    connection.execute("DELETE FROM promises WHERE created_at <= ? AND state != ?", (claim.since, PromiseState.RUNNING))
+    known = _find_promise(connection, claim.promise, claim.since)
+    if known is not None and not may_run_again(claim, known):
+        return known
+    task, promise = claim.task, claim.promise
+    text = orjson.dumps(task).decode()
+    begun = (promise.body_hash, PromiseState.RUNNING, TaskOutcome.UNKNOWN, b"", task.task_id, text, owner)
+    connection.execute(_CLAIM, (*_key_of(promise), *begun, task.started_at))
+    return None
+
+
+def may_run_again(claim: Claim, known: KeptCall) -> bool:
+    """Say whether an earlier call with this key is no obstacle."""
+    return claim.may_redo and known.body_hash == claim.promise.body_hash and known.state is PromiseState.UNKNOWN
+
+
+def _complete(connection: sqlite3.Connection, end: Complete) -> None:
+    state = PromiseState.UNKNOWN if end.outcome is TaskOutcome.UNKNOWN else PromiseState.DONE
+    connection.execute(
+        f"UPDATE promises SET state = ?, outcome = ?, output = ? WHERE {_IS_CLAIM}",  # noqa: S608 - our own words
+        (state, end.outcome, end.output, *_claim_of(end)),
+    )
+
+
+def _find_promise(connection: sqlite3.Connection, promise: Promise, since: float) -> KeptCall | None:
+    row = connection.execute(_FIND_PROMISE, (*_key_of(promise), since)).fetchone()
+    return None if row is None else KeptCall(row[0], PromiseState(row[1]), TaskOutcome(row[2]), row[3])
+
+
+def _key_of(promise: Promise) -> tuple[str, str, str]:
+    return promise.organization_id, promise.actor, promise.key_hash
+
+
+def _claim_of(deed: Complete | Release) -> tuple[str, str, str, str]:
+    return *_key_of(deed.promise), deed.task_id

@@ -1,0 +1,198 @@
+"""The ledger as calls see it: it gathers what they store, and answers them when it is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from jackfield_hub.calls import store
+from jackfield_hub.calls.ledger.shapes import Claim, Complete, Entry, Home, HomeAway, Release
+from jackfield_hub.calls.shapes import KeptCall, Task
+from jackfield_hub.errors import Refused, Unavailable
+from jackfield_hub.idempotency.shapes import KEPT_SECONDS, Promise
+from jackfield_hub.logs import describe, log
+
+WAITING_LIMIT = 10_000
+RETRY_SECONDS = 1.0  # how often we try to write what a full disk did not take
+
+
+class LedgerBehind(Unavailable):
+    """More calls wait for their record than the disk can follow. Nothing was executed."""
+
+
+class NotRecorded(Refused):
+    """The call was executed but its record could not be written, so its outcome is not answered."""
+
+    code = "not_recorded"
+    status = 500
+
+
+class CannotPromise(Unavailable):
+    """The call's Idempotency-Key could not be written down. Nothing was executed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    entry: Entry
+    written: asyncio.Future[KeptCall | None]
+
+
+class Ledger:
+    """Writes what calls leave behind, a batch at a time. Close it with `await close()`."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self._waiting: list[_Waiting] = []
+        self._unwritten: list[Entry] = []  #: done, but the home did not take it yet
+        self._wake = asyncio.Event()
+        self._is_closing = False
+        self._writer = asyncio.create_task(self._write_until_closed(), name="ledger")
+
+    async def close(self) -> None:
+        """Write what waits, then stop."""
+        self._is_closing = True
+        self._wake.set()
+        await self._writer
+        await self.home.close()
+
+    @property
+    def waiting(self) -> int:
+        """How many entries are not on their way yet."""
+        return len(self._waiting)
+
+    def admit(self) -> None:
+        """Ask before a call is executed, so that what was executed can always be recorded. Raises LedgerBehind."""
+        if self.waiting >= WAITING_LIMIT:
+            raise LedgerBehind("The hub is busy. Nothing was executed; try again in a second.")
+        if self._unwritten:
+            raise LedgerBehind("The hub cannot write: is its disk full? Nothing was executed; try again in a moment.")
+
+    async def record(self, task: Task, promise: Promise | None = None, output: bytes = b"") -> None:
+        """Return when the task is stored, and with it what its promise was about. Raises NotRecorded."""
+        await self.enter(task, promise, output)
+
+    def enter(self, task: Task, promise: Promise | None = None, output: bytes = b"") -> asyncio.Future[KeptCall | None]:
+        """Hand the task over to be written. The future is done when it is stored, or holds NotRecorded."""
+        deed = None if promise is None else Complete(promise, task.task_id, task.outcome, output)
+        return self._hand_over(Entry(task, deed))
+
+    async def find_kept(self, promise: Promise, now: float) -> KeptCall | None:
+        """Return what is known of a call with this key, or None."""
+        async with self.home.rows.reading(promise.organization_id) as tx:
+            return await store.find_promise(tx, promise, now - KEPT_SECONDS)
+
+    async def claim(self, promise: Promise, task: Task, *, may_redo: bool) -> KeptCall | None:
+        """Return None when the call may be run: that it was begun is stored. Else what is known of it.
+
+        `task` is what will be in the ledger if the hub dies before the call ends; what is recorded then has the same
+        id. Raises CannotPromise.
+        """
+        deed = Claim(promise, task, since=task.started_at - KEPT_SECONDS, may_redo=may_redo)
+        try:
+            return await self._hand_over(Entry(deed=deed))
+        except NotRecorded:
+            raise CannotPromise("The hub cannot write. Nothing was executed; try again in a moment.") from None
+
+    async def release(self, promise: Promise, task_id: str) -> None:
+        """Forget the claim that was made with this task: nothing was run. Raises NotRecorded."""
+        await self._hand_over(Entry(deed=Release(promise, task_id)))
+
+    async def count(self, organization_id: str) -> int:
+        """Return how many tasks this organization has used."""
+        async with self.home.rows.reading(organization_id) as tx:
+            return await store.count_tasks(tx, organization_id)
+
+    def _hand_over(self, entry: Entry) -> asyncio.Future[KeptCall | None]:
+        if self._is_closing:
+            raise NotRecorded("The hub is stopping; the call's outcome was not recorded.")
+        written: asyncio.Future[KeptCall | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(entry, written))
+        self._wake.set()
+        return written
+
+    async def _write_until_closed(self) -> None:
+        while self._waiting or not self._is_closing:
+            await self._wait_for_entries()
+            await self._catch_up()
+            batch, self._waiting = self._waiting, []
+            if batch:
+                await self._write(batch)
+        await self._catch_up()
+        if self._unwritten:
+            log.error("calls_not_recorded", calls=len(self._unwritten))
+
+    async def _wait_for_entries(self) -> None:
+        if not self._waiting:
+            self._wake.clear()
+            if not self._is_closing:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(RETRY_SECONDS if self._unwritten else None):
+                        await self._wake.wait()
+
+    async def _write(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            results = await self.home.write([one.entry for one in batch])
+        except HomeAway as failure:
+            log.error("ledger_away", rows=len(batch), **describe(failure))
+            self._unwritten += [undone for one in batch if (undone := _still_to_do(one.entry)) is not None]
+            _refuse(batch)
+        except Exception as failure:  # the writer outlives every failure, or every later call would wait for ever
+            log.error("ledger_write_failed", rows=len(batch), **describe(failure))
+            await self._write_one_by_one(batch)
+        else:
+            _settle(batch, results)
+
+    async def _write_one_by_one(self, batch: Sequence[_Waiting]) -> None:
+        """There is something in one of them that cannot be stored. The others have nothing to do with it."""
+        if len(batch) == 1:
+            _refuse(batch)
+        else:
+            for one in batch:
+                await self._write([one])
+
+    async def _catch_up(self) -> None:
+        """Write what was executed while the home was away. Until that is done, nothing more is executed."""
+        if not self._unwritten:
+            return
+        try:
+            await self.home.write(self._unwritten)
+        except HomeAway:
+            return  # still away
+        except Exception as failure:  # as above
+            log.error("calls_not_recorded", calls=len(self._unwritten), **describe(failure))
+        self._unwritten = []
+
+
+def _still_to_do(entry: Entry) -> Entry | None:
+    """Return what must be stored once that is possible again, of an entry nobody was told is stored."""
+    if isinstance(entry.deed, Claim):  # its caller was refused; if it is stored all the same, it must go
+        return Entry(deed=Release(entry.deed.promise, entry.deed.task.task_id))
+    return entry
+
+
+def _settle(batch: Sequence[_Waiting], results: Sequence[KeptCall | None]) -> None:
+    for one, result in zip(batch, results, strict=True):
+        if not one.written.done():  # whoever waited may have gone; it is written all the same
+            one.written.set_result(result)
+
+
+def _refuse(batch: Sequence[_Waiting]) -> None:
+    for one in batch:
+        if not one.written.done():
+            one.written.set_exception(
+                NotRecorded("The call was executed, but its outcome could not be recorded. Look before retrying.")
+            )
+
+
+def new_task_id() -> str:
+    """Return a new id whose order is the order of time (UUID version 7), so that the newest rows lie together."""
+    milliseconds = int(time.time() * 1000).to_bytes(6)
+    random = bytearray(os.urandom(10))
+    random[0] = 0x70 | random[0] & 0x0F
+    random[2] = 0x80 | random[2] & 0x3F
+    return str(uuid.UUID(bytes=milliseconds + bytes(random)))
