@@ -2,13 +2,15 @@
 
     a change is committed ─→ forget ─→ the organization's epoch goes up, what we knew is gone
 
-Whoever reads the database takes the epoch first: what was read before a change is not kept after it. `forget` is the
-one door for changes; a process that learns of another process's change comes through it too.
+Whoever reads the database takes the epoch first: what was read before a change is not kept after it. Changes that other
+processes make come through `forget` too; for as long as nobody looks for those (changes/watcher.py), nothing is known.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import math
+import time
+from collections import OrderedDict, defaultdict
 from typing import Generic, TypeVar
 
 Entry = TypeVar("Entry")
@@ -16,35 +18,68 @@ Key = tuple[str, ...]  #: the organization first, for example `("6c5b…", "acme
 
 
 class Known(Generic[Entry]):
-    """The most recently used entries of one kind; the longest unused is forgotten first."""
+    """The most recently used entries of one kind; the longest unused is forgotten first.
 
-    def __init__(self, max_entries: int) -> None:
+    There are at most `max_entries`, and at most `max_bytes` of what is said to be their size.
+    """
+
+    def __init__(self, max_entries: int, max_bytes: float = math.inf) -> None:
         self._max_entries = max_entries
-        self._entries: OrderedDict[Key, Entry] = OrderedDict()
+        self._bytes_left = max_bytes
+        self._entries: OrderedDict[Key, tuple[Entry, int]] = OrderedDict()
+        self._keys_of: defaultdict[str, set[Key]] = defaultdict(set)
         self._epochs: dict[str, int] = {}
+        self._epoch_of_all = 0
+        self.good_until = math.inf  #: a moment of `time.monotonic()`; until then the entries are what is stored
+        self.hits = 0  #: looks that found something
+        self.misses = 0
 
     def find(self, key: Key) -> Entry | None:
         """Return what we know under this key, or None when we have to look."""
-        entry = self._entries.get(key)
-        if entry is not None:
-            self._entries.move_to_end(key)
-        return entry
+        known = self._entries.get(key)
+        if known is None or time.monotonic() > self.good_until:
+            self.misses += 1
+            return None
+        self.hits += 1
+        self._entries.move_to_end(key)
+        return known[0]
 
     def epoch(self, organization_id: str) -> int:
         """Return how often this organization's entries have changed under our eyes."""
-        return self._epochs.get(organization_id, 0)
+        return self._epoch_of_all + self._epochs.get(organization_id, 0)
 
-    def remember(self, key: Key, entry: Entry, epoch: int) -> None:
-        """Keep an entry, unless there was a change since `epoch`."""
+    def remember(self, key: Key, entry: Entry, epoch: int, size: int = 0) -> None:
+        """Keep an entry of so many bytes, unless there was a change since `epoch`."""
         if epoch != self.epoch(key[0]):
             return
-        self._entries[key] = entry
-        if len(self._entries) > self._max_entries:
-            self._entries.popitem(last=False)
+        self._drop(key)
+        self._entries[key] = (entry, size)
+        self._keys_of[key[0]].add(key)
+        self._bytes_left -= size
+        while self._entries and (len(self._entries) > self._max_entries or self._bytes_left < 0):
+            self._drop(next(iter(self._entries)))
 
-    def forget(self, *prefix: str) -> None:
-        """Something under this key, or under every key that starts like it, has changed."""
-        self._epochs[prefix[0]] = self.epoch(prefix[0]) + 1
-        if self._entries.pop(prefix, None) is None:
-            for key in [key for key in self._entries if key[: len(prefix)] == prefix]:
-                del self._entries[key]
+    def forget(self, organization_id: str, *rest: str) -> None:
+        """What is under this key has changed, or, without `rest`, anything of this organization."""
+        self._epochs[organization_id] = self._epochs.get(organization_id, 0) + 1
+        if rest:
+            self._drop((organization_id, *rest))
+        else:
+            for key in list(self._keys_of.get(organization_id, ())):
+                self._drop(key)
+
+    def forget_all(self) -> None:
+        """Anything may have changed."""
+        self._epoch_of_all += 1
+        for key in list(self._entries):
+            self._drop(key)
+
+    def _drop(self, key: Key) -> None:
+        known = self._entries.pop(key, None)
+        if known is None:
+            return
+        self._bytes_left += known[1]
+        keys = self._keys_of[key[0]]
+        keys.discard(key)
+        if not keys:
+            del self._keys_of[key[0]]

@@ -5,8 +5,9 @@
                    ├─ services ── service_environments ── auths        data_keys seal the auths
                    ├─ dialogs ── oauth_states                          people who are signing in to a service
                    ├─ connectors ── permissions, deployments           jobs: work that outlives a process
+                   ├─ files                                            by reference; their bytes are elsewhere
                    ├─ audit                                            who did what that others may ask about
-                   └─ revisions                                        what changed, for those who cache
+                   └─ revisions, changes                               what changed, for those who remember it
 
     tasks · totals · promises ─ ledger_owners                         the ledger (calls/ledger): usage.db, or Postgres
 
@@ -363,6 +364,25 @@ idempotency_keys = Table(
     Column("answer", LargeBinary, nullable=False),
     Column("created_at", Float, nullable=False),
     Index(None, "organization_id", "created_at"),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _organization(),
+    _id_of("users", "owner_id", is_optional=True),  # the end user whose it is; None: the organization's
+    Column("name", Text, nullable=False),
+    Column("mime_type", Text, nullable=False),
+    Column("size", _big_number, nullable=False),  # in bytes; while it arrives, as many as were announced
+    Column("state", String(16), nullable=False),  # files.shapes.FileState
+    _id_of("data_keys", "key_id"),
+    Column("secret", LargeBinary, nullable=False),  # what its links are signed with, sealed
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),  # then it goes, ready or not
+    Index(None, "organization_id"),
+    Index(None, "key_id"),
+    Index(None, "expires_at"),
 )
 
 jobs = Table(

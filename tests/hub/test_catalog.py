@@ -121,7 +121,7 @@ async def test_a_look_that_began_before_a_deployment_is_not_remembered_after_it(
     hub: Hub, alice: Person, shop: None
 ) -> None:
     key = (alice.organization_id, "shop", "1.0")
-    catalog.forget(hub, alice.organization_id)
+    hub.forget_all()
     epoch = hub.known_connectors.epoch(alice.organization_id)
     old = await catalog.find_version(hub, await caller_of(hub, alice), "shop", "1.0")
     await put_in_place(hub, alice.organization_id, "https://shop.example/api", title="New shop")
@@ -147,7 +147,7 @@ async def test_a_publication_that_is_rolled_back_changes_nothing(hub: Hub, alice
     with pytest.raises(Interrupted):
         await publish_in_vain()
 
-    catalog.forget(hub, alice.organization_id)
+    hub.forget_all()
     after = await catalog.find_version(hub, await caller_of(hub, alice), "shop", "1.0")
     assert after.bundle_digest == before.bundle_digest
 

@@ -24,6 +24,7 @@ from jackfield_hub.auths.opening import CannotBeOpened, find_sealed, open_auth, 
 from jackfield_hub.auths.provider import RunOperation, Tools, get_tokens
 from jackfield_hub.auths.sealing import newest_data_key, seal_json
 from jackfield_hub.auths.shapes import Claim, OpenedAuth
+from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import DatabaseAway, Transaction
 from jackfield_hub.logs import log
 from jackfield_hub.services.finding import find_service
@@ -117,7 +118,7 @@ async def _seal_and_store(tools: Tools, tx: Transaction, claim: Claim, credentia
         return False
     now = tools.clock()
     key = await newest_data_key(tools.vault, tx, claim.organization_id, now)
-    return await store.store_renewed(
+    is_stored = await store.store_renewed(
         tx,
         claim,
         key_id=key.key_id,
@@ -127,6 +128,9 @@ async def _seal_and_store(tools: Tools, tx: Transaction, claim: Claim, credentia
         refreshed_at=now,
         updated_at=now,
     )
+    if is_stored:
+        tx.changed(claim.organization_id, Kind.AUTH, claim.auth_id)
+    return is_stored
 
 
 async def _write_down(tools: Tools, claim: Claim, problem: OperationError) -> None:

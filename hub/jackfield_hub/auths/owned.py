@@ -7,6 +7,7 @@ from typing import Any
 
 from jackfield.exchange import JsonObject
 from jackfield_hub.auths import store
+from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import NotFound
 from jackfield_hub.hub import Hub
@@ -18,7 +19,7 @@ async def delete_auths_of(hub: Hub, tx: Transaction, organization_id: str, user_
     """Forget all auths of an end user; calls with them stop working at once."""
     for auth in await store.list_auths(tx, organization_id, user_id):
         await store.delete_auth(tx, organization_id, auth["id"])
-        tx.after_commit.append(lambda auth_id=auth["id"]: hub.known_auths.forget(organization_id, auth_id))
+        tx.changed(organization_id, Kind.AUTH, auth["id"])
 
 
 async def sort_out(

@@ -149,5 +149,5 @@ async def _read(hub: Hub, seen: SealedAuth) -> SealedAuth:
         auth = await find_sealed(tx, seen.organization_id, seen.auth_id)
     if auth is None:
         raise NotFound(f"The authentication {seen.auth_id} was removed")
-    hub.known_auths.remember((seen.organization_id, seen.auth_id), auth, epoch)
+    hub.known_auths.remember((seen.organization_id, seen.auth_id), auth, epoch, size=auth.size)
     return auth

@@ -18,6 +18,7 @@ from jackfield_hub.auths import store
 from jackfield_hub.auths.master_key import FileKey
 from jackfield_hub.auths.sealed_rows import SEALED, SealedRow
 from jackfield_hub.auths.vault import DoesNotOpen, SealedKey, Spot, Vault
+from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import Database, Transaction
 
 BATCH = 50  # rows in one transaction: others want to write, too
@@ -84,6 +85,7 @@ async def _rewrap(tools: Rotating) -> None:
         for key in await store.list_data_keys(tx):
             if not tools.vault.wrap.is_newest(key.sealed):
                 await store.replace_sealed_key(tx, key, tools.vault.rewrap(key))
+                tx.changed(key.organization_id, Kind.SERVICES)
 
 
 async def _seal_all_anew(tools: Rotating) -> int:
@@ -109,6 +111,7 @@ async def _seal_anew(tools: Rotating, tx: Transaction, row: SealedRow) -> None:
         for field, content in row.fields.items()
     }
     await store.replace_sealed(tx, row, newest, fields)
+    tx.changed(newest.organization_id, Kind.SERVICES)
 
 
 def _moved(vault: Vault, old: SealedKey, new: SealedKey, spot: Spot, content: bytes) -> bytes:

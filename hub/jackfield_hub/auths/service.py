@@ -34,6 +34,7 @@ from jackfield_hub.auths.shapes import (
     OpenedAuth,
     SealedAuth,
 )
+from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Conflict, Forbidden, InvalidInput, NotFound, Refused
 from jackfield_hub.hub import Hub
@@ -117,7 +118,7 @@ async def change_auth(hub: Hub, caller: Caller, auth_id: str, wanted: ChangedAut
         await store.replace_auth(
             tx, caller.organization_id, auth_id, name=wanted.name, scopes=scopes, updated_at=hub.clock(), **sealed
         )
-        tx.after_commit.append(lambda: hub.known_auths.forget(caller.organization_id, auth_id))
+        tx.changed(caller.organization_id, Kind.AUTH, auth_id)
     return await read_auth(hub, caller, auth_id)
 
 
@@ -127,7 +128,7 @@ async def rename_auth(hub: Hub, caller: Caller, auth_id: str, name: str) -> None
     await _find_own(hub, caller, auth_id)
     async with hub.database.transaction() as tx:
         await store.rename_auth(tx, caller.organization_id, auth_id, name, hub.clock())
-        tx.after_commit.append(lambda: hub.known_auths.forget(caller.organization_id, auth_id))
+        tx.changed(caller.organization_id, Kind.AUTH, auth_id)
 
 
 async def read_auth(hub: Hub, caller: Caller, auth_id: str) -> Authentication:
@@ -164,7 +165,7 @@ async def delete_auth(hub: Hub, caller: Caller, auth_id: str) -> None:
     auth = await _find_own(hub, caller, auth_id)
     async with hub.database.transaction() as tx:
         await store.delete_auth(tx, auth.organization_id, auth.auth_id)
-        tx.after_commit.append(lambda: hub.known_auths.forget(auth.organization_id, auth.auth_id))
+        tx.changed(auth.organization_id, Kind.AUTH, auth.auth_id)
 
 
 async def list_auths(hub: Hub, caller: Caller) -> Sequence[ListedAuth]:
@@ -284,7 +285,7 @@ async def _read_auth(hub: Hub, key: tuple[str, str]) -> SealedAuth:
         auth = await find_sealed(tx, organization_id, auth_id)
     if auth is None:
         raise NotFound(f"The authentication {auth_id:.50} was not found")
-    hub.known_auths.remember(key, auth, epoch)
+    hub.known_auths.remember(key, auth, epoch, size=auth.size)
     return auth
 
 

@@ -43,6 +43,11 @@ class SealedAuth:
     def service_id(self) -> str:
         return self.environment.service_id
 
+    @property
+    def size(self) -> int:
+        """How many bytes of memory it takes, about."""
+        return len(self.user_data) + len(self.credentials) + 1000
+
 
 @dataclass(frozen=True, slots=True)
 class OpenedAuth:

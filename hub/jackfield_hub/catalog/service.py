@@ -12,6 +12,7 @@ from jackfield.exchange import JsonObject
 from jackfield.manifest import Manifest, OperationKind, OperationManifest
 from jackfield_hub.catalog import store
 from jackfield_hub.catalog.shapes import ConnectorVersion, Listing, Publication
+from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Forbidden, NotFound
 from jackfield_hub.hub import Hub
@@ -42,14 +43,13 @@ async def publish(hub: Hub, tx: Transaction, publication: Publication) -> None:
             "updated_at": now,
         },
     )
+    await changed(tx, organization_id)
+
+
+async def changed(tx: Transaction, organization_id: str) -> None:
+    """Say that this organization's catalogue has changed, to clients who have a list of it and to all processes."""
     await store.bump_revision(tx, organization_id)
-    tx.after_commit.append(lambda: forget(hub, organization_id))
-
-
-def forget(hub: Hub, organization_id: str) -> None:
-    """This organization's catalogue has changed: look again. Changes made by other processes come through here too."""
-    hub.known_connectors.forget(organization_id)
-    hub.known_lists.forget(organization_id)
+    tx.changed(organization_id, Kind.CATALOG)
 
 
 async def find_version(hub: Hub, caller: Caller, name: str, version: str) -> ConnectorVersion:
@@ -88,7 +88,7 @@ async def _read_version(hub: Hub, key: tuple[str, str, str]) -> ConnectorVersion
         owner_id=row["owner_id"],
         shared_with=frozenset(one["id"] for one in shared_with),
     )
-    hub.known_connectors.remember(key, connector, epoch)
+    hub.known_connectors.remember(key, connector, epoch, size=len(row["manifest"]))
     return connector
 
 
@@ -141,7 +141,7 @@ async def list_connectors(hub: Hub, caller: Caller) -> Listing:
     listing = Listing(
         await asyncio.to_thread(_connectors_to_bytes, rows), _etag(organization_id, revision, seen_by or "all")
     )
-    hub.known_lists.remember(key, listing, epoch)
+    hub.known_lists.remember(key, listing, epoch, size=len(listing.content))
     return listing
 
 
@@ -158,7 +158,7 @@ async def list_operations(hub: Hub, caller: Caller, name: str, version: str) -> 
         revision = await store.read_revision(tx, organization_id)
     connector = await find_version(hub, caller, name, version)  # what it was before `epoch` may be too old
     listing = Listing(_operations_to_bytes(connector.manifest), _etag(organization_id, revision))
-    hub.known_lists.remember(key, listing, epoch)
+    hub.known_lists.remember(key, listing, epoch, size=len(listing.content))
     return listing
 
 

@@ -83,7 +83,7 @@ async def stop_sharing(hub: Hub, caller: Caller, name: str, version: str, email:
         )
         if not was_shared:
             raise NotFound("The connector is not shared with anybody of this e-mail")
-        await _changed(hub, tx, organization_id)
+        await service.changed(tx, organization_id)
 
 
 def two_segments(version: str) -> str:
@@ -114,15 +114,10 @@ async def _add(hub: Hub, tx: Transaction, caller: Caller, name: str, version: st
             created_at=hub.clock(),
         )
     if added:
-        await _changed(hub, tx, caller.organization_id)
+        await service.changed(tx, caller.organization_id)
         shared = f"{name}~{version}"
         await audit.record(tx, caller.organization_id, Action.CONNECTOR_SHARED, shared, hub.clock(), caller=caller)
     return added
-
-
-async def _changed(hub: Hub, tx: Transaction, organization_id: str) -> None:
-    await store.bump_revision(tx, organization_id)
-    tx.after_commit.append(lambda: service.forget(hub, organization_id))
 
 
 def _added(count: int) -> str:

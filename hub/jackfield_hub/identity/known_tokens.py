@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 
 from jackfield_hub.identity.shapes import Caller
 
 MAX_TOKENS = 50_000
-GOOD_FOR_SECONDS = 60.0  # after that we look again, in case another process revoked it
+GOOD_FOR_SECONDS = 60.0  # after that we look again: should a change ever pass us by, then not for long
 
 
 class KnownTokens:
@@ -18,7 +19,9 @@ class KnownTokens:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._callers: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+        self._tokens_of: defaultdict[str | None, set[bytes]] = defaultdict(set)  # by user
         self.revision = 0  #: goes up with every revocation and every change of what somebody may do
+        self.good_until = math.inf  #: a moment of `now()`; until then what we know is what is stored
 
     def find(self, digest: bytes) -> Caller | None:
         """Return who bears the token, or None when we have to look."""
@@ -26,8 +29,11 @@ class KnownTokens:
         if known is None:
             return None
         caller, good_until = known
-        if self._now() >= good_until:
-            del self._callers[digest]
+        now = self._now()
+        if now >= good_until:
+            self._drop(digest)
+            return None
+        if now > self.good_until:
             return None
         self._callers.move_to_end(digest)
         return caller
@@ -40,17 +46,34 @@ class KnownTokens:
         if revision != self.revision:
             return
         good_for = GOOD_FOR_SECONDS if seconds_to_live is None else min(GOOD_FOR_SECONDS, seconds_to_live)
+        self._drop(digest)
         self._callers[digest] = (caller, self._now() + good_for)
+        self._tokens_of[caller.user_id].add(digest)
         if len(self._callers) > MAX_TOKENS:
-            self._callers.popitem(last=False)
+            self._drop(next(iter(self._callers)))
 
     def forget(self, digest: bytes) -> None:
         """The token was revoked."""
         self.revision += 1
-        self._callers.pop(digest, None)
+        self._drop(digest)
 
     def forget_user(self, user_id: str) -> None:
         """Somebody was removed, or may do something else from now on."""
         self.revision += 1
-        for digest in [digest for digest, (caller, _) in self._callers.items() if caller.user_id == user_id]:
-            del self._callers[digest]
+        for digest in list(self._tokens_of.get(user_id, ())):
+            self._drop(digest)
+
+    def forget_all(self) -> None:
+        """Anything may have changed."""
+        self.revision += 1
+        self._callers.clear()
+        self._tokens_of.clear()
+
+    def _drop(self, digest: bytes) -> None:
+        known = self._callers.pop(digest, None)
+        if known is None:
+            return
+        tokens = self._tokens_of[known[0].user_id]
+        tokens.discard(digest)
+        if not tokens:
+            del self._tokens_of[known[0].user_id]

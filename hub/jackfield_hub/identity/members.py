@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 
 from jackfield_hub.audit import service as audit
 from jackfield_hub.audit.service import Action
+from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Conflict, NotFound, RateLimited, Unauthorized
 from jackfield_hub.hub import Hub
@@ -75,7 +76,7 @@ async def change_role(hub: Hub, caller: Caller, user_id: str, role_id: str) -> N
         await _find_replaceable(tx, caller, user_id)
         await store.set_role(tx, caller.organization_id, user_id, role)
         await _say(hub, tx, caller, Action.ROLE_CHANGED, user_id)
-        tx.after_commit.append(lambda: hub.known_tokens.forget_user(user_id))
+        tx.changed(caller.organization_id, Kind.USER, user_id)
 
 
 async def remove_user(hub: Hub, caller: Caller, user_id: str) -> None:

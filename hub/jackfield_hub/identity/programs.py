@@ -9,6 +9,7 @@ from typing import Any
 
 from jackfield_hub.audit import service as audit
 from jackfield_hub.audit.service import Action
+from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from jackfield_hub.hub import Hub
@@ -98,7 +99,7 @@ async def revoke_token(hub: Hub, caller: Caller, token_id: str) -> None:
             raise NotFound("There is no live token with this id")
         await store.revoke_token(tx, caller.organization_id, row["hash"], now)
         await audit.record(tx, caller.organization_id, Action.TOKEN_REVOKED, token_id, now, caller=caller)
-        tx.after_commit.append(lambda: hub.known_tokens.forget(bytes.fromhex(row["hash"])))
+        tx.changed(caller.organization_id, Kind.TOKEN, row["hash"])
 
 
 async def _acting_as(tx: Transaction, caller: Caller, user_id: str | None) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
+from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Conflict, InvalidInput, Unauthorized, UnknownUser, UserExists
 from jackfield_hub.hub import Hub
@@ -150,7 +151,7 @@ async def create_end_user(hub: Hub, caller: Caller, name: str, external_id: str,
 async def remove(hub: Hub, tx: Transaction, organization_id: str, user_id: str) -> None:
     """Let somebody in no more, whoever they are. What they made stays; who they were is forgotten."""
     await store.remove_user(tx, organization_id, user_id, hub.clock())
-    tx.after_commit.append(lambda: hub.known_tokens.forget_user(user_id))
+    tx.changed(organization_id, Kind.USER, user_id)
 
 
 async def find_end_user(tx: Transaction, caller: Caller, user_id: str) -> Mapping[Any, Any]:

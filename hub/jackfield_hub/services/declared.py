@@ -9,6 +9,7 @@ import uuid
 
 from jackfield.auth import NoSignIn
 from jackfield.manifest import Manifest
+from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import InvalidInput
 from jackfield_hub.services import environments, store
@@ -50,6 +51,7 @@ async def _ensure(tx: Transaction, organization_id: str, manifest: Manifest, now
     declared = _declared(known.service_id, manifest)
     await store.update_service(tx, known.service_id, **service_columns(declared), updated_at=now)
     await environments.follow(tx, organization_id, declared, now)
+    tx.changed(organization_id, Kind.SERVICES)
     return known.service_id
 
 

@@ -11,6 +11,7 @@ from jackfield.exchange import JsonObject
 from jackfield.manifest import ServiceRef
 from jackfield_hub.audit import service as audit
 from jackfield_hub.audit.service import Action
+from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Conflict, InvalidInput, NotFound
 from jackfield_hub.hub import Hub
@@ -74,7 +75,7 @@ async def change_service(hub: Hub, caller: Caller, ref: ServiceRef, wanted: Chan
         await store.update_service(tx, known.service_id, **service_columns(service), updated_at=now)
         await environments.follow(tx, caller.organization_id, service, now)
         await audit.record(tx, caller.organization_id, Action.SERVICE_CHANGED, known.service_id, now, caller=caller)
-        tx.after_commit.append(lambda: _forget(hub, caller.organization_id))
+        tx.changed(caller.organization_id, Kind.SERVICES)
     return await read_service(hub, caller, ref)
 
 
@@ -111,6 +112,7 @@ async def create_environment(hub: Hub, caller: Caller, ref: ServiceRef, wanted: 
         service = await _find(tx, caller, ref)
         added = await environments.add(hub, tx, caller.organization_id, service, wanted)
         await store.update_service(tx, service.service_id, is_set_up=True)
+        tx.changed(caller.organization_id, Kind.SERVICES)
         await audit.record(tx, caller.organization_id, Action.ENVIRONMENT_CREATED, added, now, caller=caller)
         environment = await find_environment(tx, caller.organization_id, added)
     return environments.to_answer(hub.vault, environment)
@@ -132,7 +134,7 @@ async def change_environment(
         await store.update_service(tx, service.service_id, is_set_up=True)
         await audit.record(tx, organization_id, Action.ENVIRONMENT_CHANGED, environment_id, now, caller=caller)
         environment = await find_environment(tx, organization_id, environment_id)
-        tx.after_commit.append(lambda: _forget(hub, organization_id))
+        tx.changed(organization_id, Kind.SERVICES)
     return environments.to_answer(hub.vault, environment)
 
 
@@ -207,9 +209,3 @@ def _summary(service: Service) -> dict[str, Any]:
         "title": service.title,
         "authentication_type": service.sign_in.authentication_type,
     }
-
-
-def _forget(hub: Hub, organization_id: str) -> None:
-    """Calls look again: a connector is remembered with its service, an auth with its environment."""
-    hub.known_connectors.forget(organization_id)
-    hub.known_auths.forget(organization_id)

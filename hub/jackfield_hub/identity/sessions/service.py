@@ -19,6 +19,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.errors import Conflict, Forbidden, Unauthorized
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity.rights import rights_of
@@ -84,8 +85,9 @@ async def sign_out(hub: Hub, text: str) -> None:
     """End a session, at once."""
     digest = digest_of(text)
     async with hub.database.transaction() as tx:
-        await store.delete_session(tx, digest.hex())
-        tx.after_commit.append(lambda: hub.known_tokens.forget(digest))
+        organization_id = await store.delete_session(tx, digest.hex())
+        if organization_id is not None:
+            tx.changed(organization_id, Kind.TOKEN, digest.hex())
 
 
 def csrf_token(text: str) -> str:

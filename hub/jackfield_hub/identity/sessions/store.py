@@ -39,8 +39,11 @@ async def find_session(tx: Transaction, session_hash: str, now: float) -> RowMap
     )
 
 
-async def delete_session(tx: Transaction, session_hash: str) -> None:
-    await tx.execute(delete(sessions).where(sessions.c.hash == session_hash))
+async def delete_session(tx: Transaction, session_hash: str) -> str | None:
+    """End a session; return the organization it was of, or None when there is none."""
+    return await tx.scalar(
+        delete(sessions).where(sessions.c.hash == session_hash).returning(sessions.c.organization_id)
+    )
 
 
 async def forget_old(tx: Transaction, organization_id: str, now: float) -> None:

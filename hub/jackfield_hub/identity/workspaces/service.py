@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Conflict, Forbidden, NotFound
 from jackfield_hub.hub import Hub
@@ -102,7 +103,7 @@ async def take_in(hub: Hub, tx: Transaction, caller: Caller, workspace_id: str, 
         created_at=hub.clock(),
     ):
         raise Conflict("They are in this workspace already; change their role instead")
-    tx.after_commit.append(lambda: hub.known_tokens.forget_user(user_id))
+    tx.changed(caller.organization_id, Kind.USER, user_id)
 
 
 async def change_member(hub: Hub, caller: Caller, workspace_id: str, user_id: str, role_id: str) -> None:
@@ -112,7 +113,7 @@ async def change_member(hub: Hub, caller: Caller, workspace_id: str, user_id: st
         await _find_to_change(tx, caller, workspace_id)
         if not await store.set_member_role(tx, caller.organization_id, workspace_id, user_id, role):
             raise _not_in_it()
-        tx.after_commit.append(lambda: hub.known_tokens.forget_user(user_id))
+        tx.changed(caller.organization_id, Kind.USER, user_id)
 
 
 async def remove_member(hub: Hub, caller: Caller, workspace_id: str, user_id: str) -> None:
@@ -121,7 +122,7 @@ async def remove_member(hub: Hub, caller: Caller, workspace_id: str, user_id: st
         await _find_to_change(tx, caller, workspace_id)
         if not await store.delete_member(tx, caller.organization_id, workspace_id, user_id):
             raise _not_in_it()
-        tx.after_commit.append(lambda: hub.known_tokens.forget_user(user_id))
+        tx.changed(caller.organization_id, Kind.USER, user_id)
 
 
 async def find_emails(tx: Transaction, caller: Caller, workspace_ids: list[str]) -> dict[str, list[str]]:
