@@ -1,0 +1,1 @@
+"""A connector to Matrix, the open network for chat."""
