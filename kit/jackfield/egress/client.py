@@ -1,4 +1,11 @@
-"""aiohttp, as the engine uses it. No other module knows that it is aiohttp."""
+"""aiohttp, as the engine uses it. No other module knows that it is aiohttp.
+
+Its connections, its parser and its way to connect are used as they are; its session, requests and answers are not. They
+do much for programs that need it (cookies, redirects, proxies, decompression), the engine needs none of it, and without
+them a request costs a third.
+
+    hop ─ a connection to its place, kept or new ─ head and body written ─ head read ─ body read, within limits ─ kept
+"""
 
 from __future__ import annotations
 
@@ -10,6 +17,10 @@ import time
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.http import RawResponseMessage
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import StreamReader
 from yarl import URL
 
 from jackfield.egress.inflate import ACCEPT_ENCODING, BodyRefused, body_reader
@@ -17,7 +28,11 @@ from jackfield.egress.limits import Limits
 from jackfield.egress.wire import BrokenOff, Hop, NotConnected, TlsFailed, Unusable
 from jackfield.exchange import Headers, Response
 
-_OURS_TO_SET = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})  # these say nothing about a body they do not have
+_MAX_PLACES = 1000  # (address, port, TLS name, whom to trust) that we remember how to connect to
+_JOINED_BYTES = 64 * 1024  # a body up to this size is copied behind its head, to leave in one piece
+
+_Place = tuple[str, str, int, str | None, ssl.SSLContext | None]
 
 # OpenSSL's numbers (X509_V_ERR_…) for what is most often wrong with a certificate.
 _CERTIFICATE_PROBLEMS = {
@@ -37,80 +52,97 @@ class AiohttpWire:
     def __init__(self, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
         self._limits = limits
         self._tls = tls
-        self._session: aiohttp.ClientSession | None = None
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_seconds)
+        self._connector: _PinnedConnector | None = None
+        self._places: dict[_Place, aiohttp.ClientRequest] = {}
 
     async def exchange(self, hop: Hop) -> Response:
-        session = self._session = self._session or self._open()
+        connection = await self._connect(hop)
         try:
-            async with session.request(
-                hop.request.method,
-                _url(hop),
-                data=hop.request.body or None,
-                headers=[
-                    ("Host", hop.target.host_and_port),
-                    ("Accept-Encoding", ACCEPT_ENCODING),
-                    *hop.request.headers,
-                ],
-                ssl=(hop.tls or self._tls_context()) if hop.target.scheme == "https" else True,
-                server_hostname=_tls_name(hop),
-                allow_redirects=False,
-            ) as answer:
-                return await self._read(answer)
+            response = await self._ask(hop, connection)
+        except aiohttp.ClientPayloadError:
+            raise BrokenOff("broke off in the middle of its answer") from None
+        except (HttpProcessingError, aiohttp.ClientResponseError):
+            raise Unusable("answered something that is not HTTP, or headers that are too long") from None
+        except (aiohttp.ClientConnectionError, OSError):
+            raise BrokenOff("closed the connection without an answer") from None
+        except BodyRefused as refused:
+            raise Unusable(refused.reason) from None
+        finally:
+            _end(connection)
+        return response
+
+    async def _connect(self, hop: Hop) -> Connection:
+        connector = self._connector = self._connector or _PinnedConnector(self._limits)
+        try:
+            return await connector.connect(self._place(hop), [], self._timeout)
         except aiohttp.ClientConnectorCertificateError as failure:
             raise TlsFailed(_certificate_problem(failure.certificate_error)) from None
         except aiohttp.ClientSSLError:
             raise TlsFailed("does not speak TLS 1.2 or newer there; check the port, and https or http") from None
-        except aiohttp.ConnectionTimeoutError:
+        except TimeoutError:
             raise NotConnected(f"takes no connections: nothing for {self._limits.connect_seconds:g} seconds") from None
         except aiohttp.ClientConnectorError as failure:
             raise NotConnected(_connection_problem(failure.os_error, hop)) from None
-        except aiohttp.ClientPayloadError:
-            raise BrokenOff("broke off in the middle of its answer") from None
-        except aiohttp.ClientResponseError:
-            raise Unusable("answered something that is not HTTP, or headers that are too long") from None
         except (aiohttp.ClientConnectionError, OSError):
-            raise BrokenOff("closed the connection without an answer") from None
+            raise NotConnected("takes no connections; check the host and port, and whether the service runs") from None
+
+    def _place(self, hop: Hop) -> aiohttp.ClientRequest:
+        """Return what aiohttp knows a place to connect to by: an empty request to it."""
+        target = hop.target
+        tls = (hop.tls or self._tls_context()) if target.scheme == "https" else None
+        key = (target.scheme, hop.address, target.port, _tls_name(hop), tls)
+        place = self._places.get(key)
+        if place is None:
+            if len(self._places) >= _MAX_PLACES:
+                self._places.clear()
+            place = self._places[key] = aiohttp.ClientRequest(
+                "GET", _url(hop), ssl=tls or True, server_hostname=key[3], loop=asyncio.get_running_loop()
+            )
+        return place
 
     def _tls_context(self) -> ssl.SSLContext:
         # Reading what the operating system trusts takes a while: only for those who need it.
         context = self._tls = self._tls or ssl.create_default_context()
         return context
 
-    def _open(self) -> aiohttp.ClientSession:
+    async def _ask(self, hop: Hop, connection: Connection) -> Response:
+        """Send the request and return the answer. The connection is kept if it is fit for another request."""
+        protocol = connection.protocol
+        if protocol is None or protocol.transport is None:
+            raise aiohttp.ClientConnectionError
+        self._expect_answer(protocol, hop.request.method)
+        _write(protocol.transport, hop)
+        message, stream = await _read_head(protocol)
+        headers = self._headers(message)
+        body = await self._read_body(stream, message.headers.get("Content-Encoding", ""))
+        if not protocol.transport or not protocol.transport.get_write_buffer_size():
+            connection.release()
+        return Response(message.code, _as_decoded(headers) if body else headers, body)
+
+    def _expect_answer(self, protocol: ResponseHandler, method: str) -> None:
         limits = self._limits
-        session = aiohttp.ClientSession(
-            connector=_PinnedConnector(limits),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_seconds),
+        protocol.set_response_params(
+            skip_payload=method == "HEAD",
+            read_until_eof=True,
             auto_decompress=False,
-            trust_env=False,
-            skip_auto_headers=_OURS_TO_SET,
             max_line_size=limits.max_header_bytes,
             max_field_size=limits.max_header_bytes,
             max_headers=limits.max_headers,
         )
-        # aiohttp would send some requests twice by itself, even those a connector says are not to be repeated.
-        session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
-        return session
 
-    async def _read(self, answer: aiohttp.ClientResponse) -> Response:
-        if answer.status == 101:
-            answer.close()
+    def _headers(self, message: RawResponseMessage) -> Headers:
+        if message.code == 101:
             raise Unusable("switched to a protocol nobody asked for")
-        headers = _headers(answer)
-        if sum(len(name) + len(value) for name, value in headers) > self._limits.max_header_bytes:
+        raw = message.raw_headers
+        if sum([len(name) + len(value) for name, value in raw]) > self._limits.max_header_bytes:
             raise Unusable("answered something that is not HTTP, or headers that are too long")
-        try:
-            body = await self._read_body(answer)
-        except BodyRefused as refused:
-            answer.close()
-            raise Unusable(refused.reason) from None
-        return Response(answer.status, _as_decoded(headers) if body else headers, body)
+        return tuple([(_text(name), _text(value)) for name, value in raw])
 
-    async def _read_body(self, answer: aiohttp.ClientResponse) -> bytes:
-        reader = body_reader(answer.headers.get("Content-Encoding", ""), self._limits)
+    async def _read_body(self, stream: StreamReader, coding: str) -> bytes:
+        reader = body_reader(coding, self._limits)
         started, received = time.monotonic(), 0
-        async for piece in answer.content.iter_any():
+        while piece := await stream.readany():
             reader.feed(piece)
             received += len(piece)
             self._check_pace(received, time.monotonic() - started)
@@ -122,10 +154,44 @@ class AiohttpWire:
             raise BodyRefused(f"sends its answer at less than {self._limits.slow_bytes_per_second} bytes a second")
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        if self._connector is not None:
+            await self._connector.close()
             # TLS connections say goodbye in a callback of their own.
             await asyncio.sleep(0)
+
+
+def _write(transport: asyncio.WriteTransport, hop: Hop) -> None:
+    """Write the request. Whatever could end a line or the head was refused by the engine (headers.py, policy.py)."""
+    request, body = hop.request, hop.request.body
+    lines = [
+        f"{request.method} {hop.target.path_and_query} HTTP/1.1",
+        f"Host: {hop.target.host_and_port}",
+        f"Accept-Encoding: {ACCEPT_ENCODING}",
+        *[f"{name}: {value}" for name, value in request.headers],
+    ]
+    if body or request.method not in _WITHOUT_BODY:
+        lines.append(f"Content-Length: {len(body)}")
+    head = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    if len(body) <= _JOINED_BYTES:
+        transport.write(head + body)
+    else:
+        transport.writelines((head, body))
+
+
+def _end(connection: Connection) -> None:
+    """Close a connection that was not kept: it has not come to the end of its answer, or of its request."""
+    transport = connection.transport
+    if transport is not None and transport.get_write_buffer_size():
+        transport.abort()  # a peer that does not read would make us wait with megabytes in hand
+    connection.close()
+
+
+async def _read_head(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamReader]:
+    """Return the head of the answer, and its body to be read. Passes over what is said in advance ("100 Continue")."""
+    while True:
+        message, stream = await protocol.read()
+        if message.code >= 200 or message.code == 101:
+            return message, stream
 
 
 class _NobodyToAsk(AbstractResolver):
@@ -166,10 +232,6 @@ def _url(hop: Hop) -> URL:
 
 def _tls_name(hop: Hop) -> str | None:
     return hop.target.host if hop.target.scheme == "https" and hop.target.address is None else None
-
-
-def _headers(answer: aiohttp.ClientResponse) -> Headers:
-    return tuple((_text(name), _text(value)) for name, value in answer.raw_headers)
 
 
 def _text(content: bytes) -> str:

@@ -152,15 +152,16 @@ class Engine:
         hops = [Hop(request, signed_target, address, terms.tls) for address in addresses]
         if dealings.bucket:
             await asyncio.sleep(dealings.bucket.take())
-        response, began = None, time.perf_counter()
+        response: Response | None = None
+        began = time.perf_counter()
         try:
             response = await self._watched(hops, dealings.breaker, errand.deadline)
+            # The URL of an answer is the one before signing in: a key in the query stays out of it.
+            return Response(response.status, response.headers, response.body, target.url)
         finally:
             if self._watch is not None:
                 milliseconds = (time.perf_counter() - began) * 1000
                 self._watch(_attempt(errand, target, attempt, response, milliseconds))
-        # The URL of an answer is the one before signing in: a key in the query stays out of it.
-        return Response(response.status, response.headers, response.body, target.url)
 
     async def _watched(self, hops: list[Hop], breaker: Breaker, deadline: float) -> Response:
         """Send, unless the host rests, and tell its breaker how it went."""
