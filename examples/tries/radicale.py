@@ -14,4 +14,4 @@ def show(call: Call) -> None:
     call("list_contacts", book=book, name="baker")
     contacts = call("contact_choices", book=book)["result"]
     call("delete_contact", book=book, contact=contacts[0]["value"])
-    call("raw_http_request", method="GET", url={"endpoint": contacts[1]["value"]})
+    call("raw_http_request", method="GET", url={"endpoint": contacts[1]["value"]}, body={"none": None})
