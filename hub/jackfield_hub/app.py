@@ -25,6 +25,8 @@ from jackfield_hub.deployments import routes as deployments
 from jackfield_hub.deployments.service import largest_body
 from jackfield_hub.dialog import routes as dialog
 from jackfield_hub.errors import Broken, InvalidInput, NotFound, Refused, TooLarge, WrongMethod
+from jackfield_hub.files import routes as files
+from jackfield_hub.files import sweep
 from jackfield_hub.front_door import App, FrontDoor, Message, Receive, Scope, Send
 from jackfield_hub.graphql import routes as graphql
 from jackfield_hub.hub import Hub
@@ -44,6 +46,7 @@ ROUTERS = (
     deployments.router,
     permissions.router,
     calls.router,
+    files.router,
     identity.router,
     members.router,
     workspaces.router,
@@ -62,7 +65,7 @@ class Api(FastAPI):
         # A redirect to the path with a slash would be an answer without a message: such a path is simply unknown.
         super().__init__(version=version("jackfield-hub"), docs_url=None, redoc_url=None, redirect_slashes=False)
         self.state.hub = hub
-        self._largest_body = largest_body(hub.settings)
+        self._largest_body = max(largest_body(hub.settings), hub.settings.max_file_bytes)
         for router in ROUTERS:
             self.include_router(router)
         self.add_exception_handler(Refused, _refuse)
@@ -82,7 +85,8 @@ class Api(FastAPI):
 def create_app(hub: Hub) -> App:
     """Return the application that serves this hub, and begin to build what is deployed."""
     build.register(hub)
-    return FrontDoor(CallPath(hub, Api(hub)), hub.numbers)
+    sweep.register(hub)
+    return FrontDoor(CallPath(hub, Api(hub)), hub.numbers, hub.traces)
 
 
 def _at_most(max_bytes: int, receive: Receive) -> Receive:

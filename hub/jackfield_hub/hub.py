@@ -22,6 +22,8 @@ from jackfield_hub.catalog.shapes import ConnectorVersion, Listing
 from jackfield_hub.data_folder import own
 from jackfield_hub.database import Database
 from jackfield_hub.deployments.bundles import Bundles
+from jackfield_hub.files.depot import Depot
+from jackfield_hub.files.opening import open_depot
 from jackfield_hub.identity.known_tokens import KnownTokens
 from jackfield_hub.jobs.service import Jobs
 from jackfield_hub.known import Known
@@ -52,7 +54,10 @@ class Hub:
     workers: Pool
     confinement: Confinement
     limits: RequestLimits
+    places: Places
+    bodies: BodyBudget
     couriers: Couriers
+    depot: Depot
     sign_ins: SignInLimits = field(default_factory=SignInLimits)
     authors_log: AuthorsLog = field(default_factory=AuthorsLog)
     known_tokens: KnownTokens = field(default_factory=KnownTokens)
@@ -104,9 +109,20 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
             workers=workers,
             confinement=confinement,
             limits=RequestLimits(settings),
+            places=Places(settings.max_calls_at_once, settings.queue_seconds),
+            bodies=BodyBudget(settings.max_bytes_at_once),
+            process=process,
             couriers=couriers,
+            depot=open_depot(settings),
             renewals=renewals,
+            numbers=numbers,
+            traces=traces,
         )
+        database.tell = hub.forget
+        watcher = Watcher(outlook_on(settings.database_url), hub, database)
+        closing.push_async_callback(watcher.stop)
+        await watcher.start()
+        yield hub
 
 
 def _workers(settings: Settings) -> Pool:

@@ -21,8 +21,10 @@ from jackfield.errors import NotAllowed
 
 PREFIX = "JACKFIELD_"
 MEBIBYTE = 1024 * 1024
+GIBIBYTE = 1024 * MEBIBYTE
 
 _ORIGIN = re.compile(r"(https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)/?")
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()/-]*)?")
 
 Network = IPv4Network | IPv6Network
 
@@ -85,7 +87,32 @@ class Settings(BaseSettings):
     max_dependency_bytes: int = setting(500 * MEBIBYTE, "How much a connector's dependencies may take, in bytes.", gt=0)
     max_files: int = setting(5000, "How many files a connector archive may hold.", gt=0)
     max_result_bytes: int = setting(8 * MEBIBYTE, "The largest output of a call, in bytes.", gt=0)
-    max_calls_at_once: int = setting(1000, "How many calls may run at the same time; more are answered 503.", gt=0)
+    max_calls_at_once: int = setting(
+        1000, "How many calls of one organization may run at the same time in one process; more have to wait.", gt=0
+    )
+    queue_seconds: float = setting(
+        2.0, "How long a call waits for its turn when too many run; then it is answered 503. In seconds.", ge=0
+    )
+
+    max_file_bytes: int = setting(500 * MEBIBYTE, "The largest file that is kept by reference, in bytes.", gt=0)
+    max_organization_file_bytes: int = setting(
+        10 * GIBIBYTE, "How much all files of an organization may take together, in bytes.", gt=0
+    )
+    file_seconds: int = setting(6 * 3600, "How long a file is kept, and its link works, in seconds.", gt=0)
+    file_store: str = setting(
+        "", "Where files are kept: s3://bucket or s3://bucket/prefix; empty for a folder in the data folder."
+    )
+    file_store_endpoint: str = setting(
+        "", "The URL of a store that speaks S3, for example https://minio.example.com; empty for Amazon's."
+    )
+    file_store_region: str = setting("", "The region of that store; empty for what AWS_REGION says.")
+    file_store_key_id: str = setting("", "The access key's id; empty for what AWS's own tools would use.")
+    file_store_key: SecretStr = setting(SecretStr(""), "The secret that goes with it.")
+    file_store_sends: bool = setting(
+        False,
+        "Whether whoever opens a link to a file is sent on to the store for its bytes. The store must be reachable "
+        "for them.",
+    )
 
     openid_issuer: str = setting(
         "", "The OpenID provider members may sign in at, for example https://accounts.example.com; empty for none."
@@ -201,6 +228,18 @@ class Settings(BaseSettings):
             except NotAllowed as refusal:
                 raise ValueError(refusal.message) from None
         return value
+
+    @field_validator("file_store")
+    @classmethod
+    def _bucket(cls, value: str) -> str:
+        if value and not _BUCKET.fullmatch(value):
+            raise ValueError("must look like s3://bucket or s3://bucket/prefix, or be empty")
+        return value
+
+    @field_validator("file_store_endpoint")
+    @classmethod
+    def _store_origin(cls, value: str) -> str:
+        return _origin(value) if value else value
 
     @field_validator("package_index")
     @classmethod

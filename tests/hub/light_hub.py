@@ -44,4 +44,4 @@ async def light_hub(settings: Settings) -> AsyncGenerator[Hub]:
         await database.close()
 
 
-ABSENT = {"jobs", "ledger", "bundles", "workers", "limits"}
+ABSENT = {"jobs", "ledger", "bundles", "workers", "limits", "depot"}

@@ -29,4 +29,5 @@ class SealedRow:
 SEALED = (
     SealedTable("auths", ("user_data", "credentials")),
     SealedTable("service_environments", ("secrets",)),
+    SealedTable("files", ("secret",)),
 )

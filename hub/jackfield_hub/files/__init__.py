@@ -1,0 +1,1 @@
+"""Files by reference: sent in, kept for a while, read by whoever holds a signed link."""
