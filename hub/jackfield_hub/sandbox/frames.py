@@ -2,7 +2,7 @@
 
     u32 total | u32 header length | header | body          big-endian; `total` counts all that follows it
 
-    platform → worker     call · http_answer · http_failed
+    platform → worker     call · cancel · http_answer · http_failed
     worker → platform     ready · load_failed · http · log · overspent · result
 
 A header is a flat JSON list, `["log", 7]`: the kind, then the fields of that frame in order. A body is raw bytes and
@@ -49,6 +49,13 @@ class Call(NamedTuple):
     user_data: Mapping[str, str]
     wants: str
     is_checked: bool
+    body: bytes
+
+
+class Cancel(NamedTuple):
+    """Nobody waits for this call any more. It has no body."""
+
+    call_id: int
     body: bytes
 
 
@@ -119,7 +126,7 @@ class Result(NamedTuple):
     body: bytes
 
 
-Frame = Call | HttpAnswer | HttpFailed | Ready | LoadFailed | Http | Log | Overspent | Result
+Frame = Call | Cancel | HttpAnswer | HttpFailed | Ready | LoadFailed | Http | Log | Overspent | Result
 
 
 def _is_id(value: Any) -> bool:
@@ -168,6 +175,7 @@ class _Shape(NamedTuple):
 
 
 _CALL = _Shape("call", Call, (_is_id, _is_text, _is_text, _is_texts, _is_text, _is_flag))
+_CANCEL = _Shape("cancel", Cancel, (_is_id,))
 _HTTP_ANSWER = _Shape("http_answer", HttpAnswer, (_is_id, _is_id, _is_status, _is_headers, _is_text))
 _HTTP_FAILED = _Shape("http_failed", HttpFailed, (_is_id, _is_id, _is_text))
 _READY = _Shape("ready", Ready, ())
@@ -178,7 +186,7 @@ _OVERSPENT = _Shape("overspent", Overspent, (_is_id,))
 _RESULT = _Shape("result", Result, (_is_id, _is_flag))
 
 Shapes = Mapping[str, _Shape]
-TO_WORKER: Shapes = {shape.kind: shape for shape in (_CALL, _HTTP_ANSWER, _HTTP_FAILED)}
+TO_WORKER: Shapes = {shape.kind: shape for shape in (_CALL, _CANCEL, _HTTP_ANSWER, _HTTP_FAILED)}
 FROM_WORKER: Shapes = {shape.kind: shape for shape in (_READY, _LOAD_FAILED, _HTTP, _LOG, _OVERSPENT, _RESULT)}
 
 _KINDS: dict[Any, str] = {shape.frame: kind for kind, shape in {**TO_WORKER, **FROM_WORKER}.items()}

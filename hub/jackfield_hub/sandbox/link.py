@@ -311,6 +311,7 @@ class WorkerLink(asyncio.Protocol):
     def _abandon(self, call_id: int, outcome: WorkerOutcome, deadline: float) -> None:
         """Close a call whose thread may still be running, and look after that thread when its deadline has passed."""
         self._overrun.add(call_id)
+        self._write(frames.encode(frames.Cancel(call_id, b"")))
         self._close(call_id, outcome)
         patience = max(0.0, deadline - time.monotonic()) + self.limits.grace_seconds
         asyncio.get_running_loop().call_later(patience, self._check_thread, call_id)

@@ -22,6 +22,15 @@ class Outbox:
     def send(self, frame: bytes) -> None:
         """Write the frame, or leave it to the thread that is writing now."""
         self._waiting.append(frame)
+        self.flush()
+
+    def leave(self, frame: bytes) -> bool:
+        """Leave the frame for the next `flush`. Returns whether it is the first that waits for one."""
+        self._waiting.append(frame)
+        return len(self._waiting) == 1
+
+    def flush(self) -> None:
+        """Write what waits."""
         # Looking again after the release: a frame left while the writer was finishing would otherwise wait forever.
         while self._waiting and self._lock.acquire(blocking=False):
             try:

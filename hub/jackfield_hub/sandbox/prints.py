@@ -5,46 +5,56 @@ from __future__ import annotations
 import io
 import os
 import sys
-import threading
 from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 STDERR = 2
 
 
-class Prints(io.TextIOBase):
-    """Stands in for stdout and stderr. Keeps what each thread prints between `start` and `take`, up to a limit.
+@dataclass
+class _Sheet:
+    room: int
+    texts: list[str] = field(default_factory=list[str])
+    is_open: bool = True
 
-    What other threads print goes to the real stderr: a pipe of 64 KiB that nobody waits for.
+
+_SHEET: ContextVar[_Sheet] = ContextVar("sheet")
+
+
+class Prints(io.TextIOBase):
+    """Stands in for stdout and stderr. Keeps what each call prints between `start` and `take`, up to a limit.
+
+    A call is known by its context: that of its thread, or of its task and the tasks it starts. What is printed
+    elsewhere goes to the real stderr: a pipe of 64 KiB that nobody waits for.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._of_thread = threading.local()
 
     def replace_streams(self) -> None:
         sys.stdout = sys.stderr = self
 
     def start(self) -> None:
-        self._of_thread.texts = []
-        self._of_thread.room = self._max_bytes
+        _SHEET.set(_Sheet(self._max_bytes))
 
     def take(self) -> str:
-        """Return what this thread printed since `start`; says so when there was more."""
-        texts: list[str] = self._of_thread.texts
-        if self._of_thread.room < 0:
-            texts.append(f"\n[the log was cut at {self._max_bytes} bytes]\n")
-        self._of_thread.texts = None
-        return "".join(texts)
+        """Return what this call printed since `start`; says so when there was more."""
+        sheet = _SHEET.get()
+        sheet.is_open = False
+        if sheet.room < 0:
+            sheet.texts.append(f"\n[the log was cut at {self._max_bytes} bytes]\n")
+        return "".join(sheet.texts)
 
     def write(self, text: str, /) -> int:
-        texts: list[str] | None = getattr(self._of_thread, "texts", None)
-        if texts is None:
+        sheet = _SHEET.get(None)
+        if sheet is None or not sheet.is_open:
             # The pipe does not block; what does not fit is lost.
             with suppress(OSError):
                 os.write(STDERR, text.encode("utf-8", errors="replace"))
-        elif self._of_thread.room >= 0:
-            texts.append(text[: self._of_thread.room])
-            self._of_thread.room -= len(text.encode("utf-8", errors="replace"))
+        elif sheet.room >= 0:
+            sheet.texts.append(text[: sheet.room])
+            sheet.room -= len(text.encode("utf-8", errors="replace"))
         return len(text)
 
     def writable(self) -> bool:

@@ -11,7 +11,18 @@ from jackfield.exchange import Request, Response
 from jackfield.manifest import Metadata, ServiceRef
 from jackfield.runner import Call, run
 
-LIKED = ("csv", "datetime", "decimal", "hashlib", "hmac", "html", "uuid", "xml.etree.ElementTree", "zoneinfo")
+LIKED = (
+    "asyncio",
+    "csv",
+    "datetime",
+    "decimal",
+    "hashlib",
+    "hmac",
+    "html",
+    "uuid",
+    "xml.etree.ElementTree",
+    "zoneinfo",
+)
 
 
 @dataclass

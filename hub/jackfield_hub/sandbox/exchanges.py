@@ -1,0 +1,103 @@
+"""The requests a worker has sent to the platform as frames, and who waits for what comes of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from itertools import count
+from queue import SimpleQueue
+from typing import cast
+
+from jackfield.errors import (
+    LimitReached,
+    NoAnswer,
+    NotAllowed,
+    OperationError,
+    OutOfRequests,
+    PlatformError,
+    TimedOut,
+    TooLarge,
+)
+from jackfield.exchange import Request, Response
+from jackfield_hub.sandbox import frames
+from jackfield_hub.sandbox.outbox import Outbox
+
+_FAILURES: dict[str, type[OperationError]] = {
+    kind.__name__: kind
+    for kind in (NoAnswer, TimedOut, NotAllowed, PlatformError, LimitReached, OutOfRequests, TooLarge)
+}
+Answer = frames.HttpAnswer | frames.HttpFailed
+
+
+class Exchanges:
+    """All requests of one worker that are under way."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, Callable[[Answer], None]] = {}
+        self._ids = count(1)
+
+    def begin(self, call_id: int, request: Request, take: Callable[[Answer], None]) -> tuple[int, bytes]:
+        """Return the request's number and its frame; `take` will be given the answer. Raises PlatformError."""
+        request_id = next(self._ids)
+        try:
+            frame = frames.encode(frames.Http(call_id, request_id, *_fields(request), request.body))
+        except frames.FrameBroken:
+            raise PlatformError(f"The request is larger than {frames.MAX_FRAME_BYTES} bytes.") from None
+        self._waiting[request_id] = take
+        return request_id, frame
+
+    def take(self, answer: Answer) -> None:
+        """Hand an answer to whoever waits for it."""
+        take = self._waiting.pop(answer.request_id, None)
+        if take is not None:
+            take(answer)
+
+    def forget(self, request_id: int) -> None:
+        """Nobody waits for that answer any more."""
+        self._waiting.pop(request_id, None)
+
+
+class ThreadTransport:
+    """A transport (jackfield.exchange) for one call that runs on a thread."""
+
+    def __init__(self, call_id: int, exchanges: Exchanges, outbox: Outbox) -> None:
+        self._call_id = call_id
+        self._exchanges = exchanges
+        self._outbox = outbox
+
+    def send(self, request: Request) -> Response:
+        answers: SimpleQueue[Answer] = SimpleQueue()
+        _, frame = self._exchanges.begin(self._call_id, request, answers.put)
+        self._outbox.send(frame)
+        return _response(answers.get())
+
+
+class TaskTransport:
+    """A transport for one call that runs on the loop. `post` leaves a frame for the next write."""
+
+    def __init__(self, call_id: int, exchanges: Exchanges, post: Callable[[bytes], None]) -> None:
+        self._call_id = call_id
+        self._exchanges = exchanges
+        self._post = post
+
+    async def exchange(self, request: Request) -> Response:
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        request_id, frame = self._exchanges.begin(self._call_id, request, answer.set_result)
+        self._post(frame)
+        try:
+            return _response(await answer)
+        finally:
+            self._exchanges.forget(request_id)
+
+
+def _response(answer: Answer) -> Response:
+    """Return what the third party answered. Raises what the platform says is in the way."""
+    if isinstance(answer, frames.HttpFailed):
+        raise _FAILURES.get(answer.kind, PlatformError)(answer.body.decode())
+    # The codec has lists where we promise tuples.
+    headers = tuple(cast("tuple[str, str]", tuple(pair)) for pair in answer.headers)
+    return Response(answer.status, headers, answer.body, answer.url)
+
+
+def _fields(request: Request) -> tuple[str, str, tuple[tuple[str, str], ...], float | None, bool | None]:
+    return request.method, request.url, request.headers, request.timeout_seconds, request.is_idempotent
