@@ -7,13 +7,16 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect
 
 from jackfield_hub.errors import Broken, Refused, Unavailable
 from jackfield_hub.logs import describe, log
 from jackfield_hub.metrics.numbers import Numbers
+
+if TYPE_CHECKING:
+    from jackfield_hub.traces.spans import Traces
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -37,12 +40,15 @@ class FrontDoor:
     `answer_headers` for the answer.
     """
 
-    def __init__(self, inside: App, numbers: Numbers) -> None:
+    def __init__(self, inside: App, numbers: Numbers, traces: Traces | None = None) -> None:
         self._inside = inside
         self._numbers = numbers
+        self._traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            if self._traces is not None:
+                self._traces.remember(scope["headers"])
             visit = _Visit(scope, send)
             try:
                 await visit.pass_through(self._inside, receive)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from jackfield.egress.engine import Engine
 from jackfield_hub.auths.couriers import Couriers
@@ -14,11 +15,15 @@ from jackfield_hub.auths.flights import Flights
 from jackfield_hub.auths.sealing import open_vault
 from jackfield_hub.auths.shapes import SealedAuth
 from jackfield_hub.auths.vault import Vault
+from jackfield_hub.body_budget import BodyBudget
 from jackfield_hub.calls.authors_log import AuthorsLog
 from jackfield_hub.calls.ledger.opening import open_ledger
 from jackfield_hub.calls.ledger.service import Ledger
 from jackfield_hub.calls.places import Places
 from jackfield_hub.catalog.shapes import ConnectorVersion, Listing
+from jackfield_hub.changes.outlook import outlook_on
+from jackfield_hub.changes.shapes import Change, Kind
+from jackfield_hub.changes.watcher import Watcher
 from jackfield_hub.data_folder import own
 from jackfield_hub.database import Database
 from jackfield_hub.deployments.bundles import Bundles
@@ -28,13 +33,17 @@ from jackfield_hub.identity.known_tokens import KnownTokens
 from jackfield_hub.jobs.service import Jobs
 from jackfield_hub.known import Known
 from jackfield_hub.limits import RequestLimits, SignInLimits
+from jackfield_hub.metrics.numbers import Numbers
 from jackfield_hub.sandbox.confinement import Confinement, NotConfined, confine
 from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.limits import Limits
-from jackfield_hub.metrics.numbers import Numbers
 from jackfield_hub.sandbox.pool import Pool
-from jackfield_hub.settings import Settings
+from jackfield_hub.settings import MEBIBYTE, Settings
+from jackfield_hub.traces.opening import open_traces
 from jackfield_hub.way_out import open_egress
+
+if TYPE_CHECKING:
+    from jackfield_hub.traces.spans import Traces
 
 Clock = Callable[[], float]  # seconds since 1970, UTC
 
@@ -61,20 +70,57 @@ class Hub:
     sign_ins: SignInLimits = field(default_factory=SignInLimits)
     authors_log: AuthorsLog = field(default_factory=AuthorsLog)
     known_tokens: KnownTokens = field(default_factory=KnownTokens)
-    known_connectors: Known[ConnectorVersion] = field(default_factory=lambda: Known(2_000))
-    known_lists: Known[Listing] = field(default_factory=lambda: Known(2_000))
-    known_auths: Known[SealedAuth] = field(default_factory=lambda: Known(50_000))
+    known_connectors: Known[ConnectorVersion] = field(default_factory=lambda: Known(2_000, 64 * MEBIBYTE))
+    known_lists: Known[Listing] = field(default_factory=lambda: Known(2_000, 64 * MEBIBYTE))
+    known_auths: Known[SealedAuth] = field(default_factory=lambda: Known(50_000, 64 * MEBIBYTE))
     renewals: Flights[SealedAuth] = field(default_factory=Flights[SealedAuth])
-    running_calls: int = 0
+    numbers: Numbers = field(default_factory=Numbers)
+    traces: Traces | None = None  #: None: nobody wants to see spans
+    process: str = ""  #: which of several processes this is, for example "api 2"; empty for the only one
+    is_leaving: bool = False  #: we shall stop soon, and say so to whoever asks
     is_draining: bool = False  #: no new work: we are about to stop
 
-    numbers: Numbers = field(default_factory=Numbers)
+    @property
+    def running_calls(self) -> int:
+        return self.places.running
+
+    def forget(self, change: Change) -> None:
+        """Somebody has changed this, here or in another process: look again."""
+        organization_id, key = change.organization_id, change.key
+        match change.kind:
+            case Kind.TOKEN:
+                self.known_tokens.forget(bytes.fromhex(key))
+            case Kind.USER:
+                self.known_tokens.forget_user(key)
+            case Kind.CATALOG:
+                self.known_connectors.forget(organization_id)
+                self.known_lists.forget(organization_id)
+            case Kind.SERVICES:  # a connector is remembered with its service, an auth with its environment
+                self.known_connectors.forget(organization_id)
+                self.known_auths.forget(organization_id)
+            case Kind.AUTH:
+                self.known_auths.forget(organization_id, key)
+
+    def forget_all(self) -> None:
+        """Anything may have changed: look again, whatever it is."""
+        for known in (self.known_tokens, self.known_connectors, self.known_lists, self.known_auths):
+            known.forget_all()
+
+    def believe_until(self, moment: float) -> None:
+        """Until then, a moment of `time.monotonic()`, what is remembered is what is stored."""
+        for known in (self.known_tokens, self.known_connectors, self.known_lists, self.known_auths):
+            known.good_until = moment
+
 
 @asynccontextmanager
-async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerator[Hub]:
-    """Give a running hub with its tables in place; when the block ends, stop its parts in the opposite order."""
+async def open_hub(settings: Settings, clock: Clock = time.time, process: str = "") -> AsyncGenerator[Hub]:
+    """Give a running hub with its tables in place; when the block ends, stop its parts in the opposite order.
+
+    With `process`, the name of one of several, the data folder is owned by whoever started them.
+    """
     async with AsyncExitStack() as closing:
-        closing.enter_context(own(settings.data_dir))
+        if not process:
+            closing.enter_context(own(settings.data_dir))
         workers = _workers(settings)
         closing.push_async_callback(workers.stop)
         # Workers rise, and are attacked, while the rest gets ready. Nobody is served before both are done.
@@ -86,8 +132,10 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
         vault = await open_vault(settings, database)
         ledger = await open_ledger(settings, database)
         closing.push_async_callback(ledger.close)
-        numbers = Numbers(settings.metrics_connectors)
-        egress = open_egress(settings, numbers)
+        numbers, traces = Numbers(settings.metrics_connectors), open_traces(settings)
+        if traces is not None:
+            closing.push_async_callback(traces.close)
+        egress = open_egress(settings, numbers, traces)
         closing.push_async_callback(egress.close)
         confinement = await confining
         jobs = Jobs(database, clock)
@@ -97,7 +145,7 @@ async def open_hub(settings: Settings, clock: Clock = time.time) -> AsyncGenerat
         closing.push_async_callback(renewals.end, settings.drain_seconds)
         couriers = Couriers(settings)
         closing.push_async_callback(couriers.end, settings.drain_seconds)
-        yield Hub(
+        hub = Hub(
             settings=settings,
             database=database,
             jobs=jobs,
@@ -138,4 +186,3 @@ async def _give_up(confining: asyncio.Task[Confinement]) -> None:
     confining.cancel()
     with suppress(asyncio.CancelledError, NotConfined):
         await confining
-            numbers=numbers,

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from jackfield.egress.policy import HostRule
 from jackfield.errors import NotAllowed
+from jackfield.exchange import JsonObject
 
 PREFIX = "JACKFIELD_"
 MEBIBYTE = 1024 * 1024
@@ -50,6 +51,10 @@ class Settings(BaseSettings):
     )
     host: str = setting("127.0.0.1", "The address to listen on; 0.0.0.0 for every address of the machine.")
     port: int = setting(8080, "The TCP port to listen on; 0 for any free one.", ge=0, le=65535)
+    processes: int = setting(1, "How many processes serve requests, for machines with several cores.", ge=1, le=64)
+    silence_seconds: float = setting(
+        10.0, "How long one of several processes may be stuck before it is killed and replaced, in seconds.", ge=1
+    )
     database: str = setting(
         "", "The database's URL: sqlite:///…, or postgresql://… (not tried yet); empty for core.db in the data folder."
     )
@@ -67,6 +72,12 @@ class Settings(BaseSettings):
     )
     build_seconds: float = setting(300.0, "How long one deployment may build, in seconds.", gt=0)
     drain_seconds: float = setting(30.0, "How long a stopping hub waits for what is running, in seconds.", ge=0)
+    notice_seconds: float = setting(
+        0.0,
+        "How long a stopping hub goes on serving while /readyz says that it stops, for load balancers to look away, "
+        "in seconds.",
+        ge=0,
+    )
     job_lease_seconds: float = setting(
         30.0, "How long a job's worker may be silent before another takes over, in seconds.", gt=0
     )
@@ -82,6 +93,9 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: int = setting(10 * MEBIBYTE, "The largest body of a call, in bytes.", gt=0)
+    max_bytes_at_once: int = setting(
+        160 * MEBIBYTE, "How many bytes of large bodies one process takes at the same time; more are answered 503.", gt=0
+    )
     max_upload_bytes: int = setting(30 * MEBIBYTE, "The largest connector archive (zip), in bytes.", gt=0)
     max_unpacked_bytes: int = setting(100 * MEBIBYTE, "The largest connector archive once unpacked, in bytes.", gt=0)
     max_dependency_bytes: int = setting(500 * MEBIBYTE, "How much a connector's dependencies may take, in bytes.", gt=0)
@@ -131,6 +145,23 @@ class Settings(BaseSettings):
         500, "How many requests all tokens of an organization may send at once.", gt=0
     )
 
+    metrics_token: SecretStr = setting(
+        SecretStr(""), "The token that opens /metrics, 20 characters or more; empty: nobody reads it.", repr=False
+    )
+    traces_url: str = setting(
+        "", "Where spans are sent: a collector's OTLP address, such as http://127.0.0.1:4318/v1/traces; empty: nowhere."
+    )
+    traces_headers: dict[str, SecretStr] = setting(
+        {}, 'Headers for that collector, as JSON: {"Authorization": "Bearer …"}.', repr=False
+    )
+    traces_share: float = setting(1.0, "Which share of the calls is traced, from 0 to 1.", ge=0, le=1)
+    traces_to_third_parties: bool = setting(
+        False, "Whether third parties are told which trace a request belongs to (traceparent)."
+    )
+    metrics_connectors: int = setting(
+        0, "How many connectors /metrics tells apart by their names; the others are counted together.", ge=0, le=1000
+    )
+
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = setting(
         (), "Private networks connectors may reach, as CIDRs joined by commas, for example 10.1.0.0/16,127.0.0.1/32."
     )
@@ -153,13 +184,6 @@ class Settings(BaseSettings):
         "Start although connectors are not confined on this host: for one organization that trusts all its connectors, "
         "on a loopback address only.",
     )
-    metrics_token: SecretStr = setting(
-        SecretStr(""), "The token that opens /metrics, 20 characters or more; empty: nobody reads it.", repr=False
-    )
-    metrics_connectors: int = setting(
-        0, "How many connectors /metrics tells apart by their names; the others are counted together.", ge=0, le=1000
-    )
-
     public_url: str = setting(
         "",
         "Where browsers find this hub, for example https://hub.example.com; empty for the address they say they use. "
@@ -177,6 +201,23 @@ class Settings(BaseSettings):
     package_hosts: Annotated[tuple[str, ...], NoDecode] = setting(
         (), "Other hosts where that index keeps its files, joined by commas; not needed for uv's own."
     )
+
+    @field_validator("traces_url")
+    @classmethod
+    def _a_collector(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("must be an address such as http://127.0.0.1:4318/v1/traces")
+        if value and not (find_spec("opentelemetry") and find_spec("opentelemetry.sdk")):
+            raise ValueError("needs a library that is not installed: pip install 'jackfield-hub[traces]'")
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 20:
+            raise ValueError("must have 20 characters or more, or be empty")
+        return value
 
     @field_validator("allowed_networks", mode="before")
     @classmethod
@@ -200,13 +241,6 @@ class Settings(BaseSettings):
         if parts.scheme == "http" and parts.hostname != "localhost" and not _is_loopback(parts.hostname or ""):
             raise ValueError("must be https:// unless the provider is on this machine")
         return value
-    @field_validator("metrics_token")
-    @classmethod
-    def _hard_to_guess(cls, value: SecretStr) -> SecretStr:
-        if 0 < len(value.get_secret_value()) < 20:
-            raise ValueError("must have 20 characters or more, or be empty")
-        return value
-
 
     @field_validator("dialog_origins", mode="before")
     @classmethod
@@ -280,6 +314,12 @@ class Settings(BaseSettings):
         if value.startswith("postgresql://") and find_spec("asyncpg") is None:
             raise ValueError("for Postgres needs its driver, which is not installed: pip install asyncpg")
         return value
+
+    def told(self) -> JsonObject:
+        """Return all of it as JSON, secrets in clear text, for another process of this hub."""
+        secrets = {name: value for name, value in self if isinstance(value, SecretStr)}
+        told = self.model_dump(mode="json", exclude=set(secrets))
+        return {**told, **{name: value.get_secret_value() for name, value in secrets.items()}}
 
     @property
     def database_url(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from jackfield.egress.engine import Engine
 from jackfield.egress.limits import Limits
@@ -11,9 +12,12 @@ from jackfield_hub.logs import log
 from jackfield_hub.metrics.numbers import Numbers
 from jackfield_hub.settings import Settings
 
+if TYPE_CHECKING:
+    from jackfield_hub.traces.spans import Traces
 
-def open_egress(settings: Settings, numbers: Numbers | None = None) -> Engine:
-    """Return the engine all requests of this process go through, counted in `numbers`. Close it in the end."""
+
+def open_egress(settings: Settings, numbers: Numbers | None = None, traces: Traces | None = None) -> Engine:
+    """Return the engine all requests of this process go through, counted and traced. Close it in the end."""
     limits = Limits(
         max_raw_bytes=min(Limits.max_raw_bytes, settings.max_answer_bytes),
         max_body_bytes=settings.max_answer_bytes,
@@ -32,6 +36,8 @@ def open_egress(settings: Settings, numbers: Numbers | None = None) -> Engine:
         _say(attempt)
         if numbers is not None:
             numbers.count_attempt(attempt)
+        if traces is not None:
+            traces.tell(attempt)
 
     return Engine(limits, terms=terms, watch=watch)
 

@@ -135,9 +135,11 @@ class ThirdParty:
 
     url: str = ""
     asked: list[str] = field(default_factory=list[str])
+    headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(f"{request.method} {request.path_qs}")
+        self.headers.append(dict(request.headers))
         if request.path == "/products":
             return web.json_response({"products": [{"id": 1, "name": "Hammer"}, {"id": 2, "name": "Saw"}]})
         if request.path == "/orders":

@@ -36,9 +36,16 @@ class Errands:
         self._grant = self._grant_for(auth)
         self._renewing = asyncio.Lock()
         self._has_renewed = False
+        self._trace = None if hub.traces is None else hub.traces.here()
 
     async def send(self, request: Request) -> Response:
         """Return the answer, whatever its status. Raises NoAnswer, TimedOut, NotAllowed."""
+        if self._hub.traces is None or self._trace is None:
+            return await self._send(request)
+        with self._hub.traces.request(request, self._trace) as told:
+            return await self._send(told)
+
+    async def _send(self, request: Request) -> Response:
         grant = self._grant
         response = await self._hub.egress.send(request, grant, self._deadline)
         if response.status != UNAUTHORIZED or not isinstance(grant.sign_in, TokenHolder):

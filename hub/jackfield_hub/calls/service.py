@@ -45,6 +45,7 @@ from jackfield_hub.identity.shapes import Caller, Right
 from jackfield_hub.logs import describe, log
 from jackfield_hub.sandbox.failures import Overloaded
 from jackfield_hub.sandbox.pool import Bundle, WorkerKey
+from jackfield_hub.traces.shapes import AboutCall
 
 MAX_CODE_CHARACTERS = 100
 
@@ -118,7 +119,7 @@ async def call(
         if kept is not None:
             return _again(promise, kept)
     try:
-        ending = await _run(hub, ready)
+        ending = await _run_seen(hub, ready)
     except Refused:  # no room for it, or an auth nobody can open: nothing was run
         if promise is not None:
             await hub.ledger.release(promise, task_id)
@@ -170,6 +171,20 @@ async def _prepare(hub: Hub, caller: Caller, called: Address, asked: AskedCall, 
     auth = await auths.find_for_call(hub, caller, asked.auth_id, connector.service) if asked.auth_id else None
     hub.ledger.admit()
     return ReadyCall(caller, request_id, connector, operation, asked.input, auth, asked.wants_output_schema)
+
+
+async def _run_seen(hub: Hub, ready: ReadyCall) -> Ending:
+    """Run it, inside a span when somebody wants to see spans."""
+    if hub.traces is None:
+        return await _run(hub, ready)
+    metadata = ready.connector.manifest.metadata
+    about = AboutCall(
+        ready.caller.organization_id, metadata.name, metadata.version, ready.operation.name, ready.request_id
+    )
+    with hub.traces.call(about) as span:
+        ending = await _run(hub, ready)
+        span.ended(ending.outcome, hub.numbers.known_code(ending.error_code))
+        return ending
 
 
 async def _run(hub: Hub, ready: ReadyCall) -> Ending:

@@ -29,6 +29,10 @@ def of_process(hub: Hub) -> Iterator[Metric]:
     yield _gauge("draining", "1 while the process finishes what it has and takes no more.", int(hub.is_draining))
     yield _counters("renewals", "Access tokens renewed, or why not.", ["result"], hub.numbers.renewals)
     yield _counters("deployments", "Deployments that ended, by state.", ["state"], hub.numbers.deployments)
+    if hub.traces is not None:
+        outbox = hub.traces.outbox
+        spans = {"sent": outbox.sent, "dropped": outbox.dropped}
+        yield _counters("spans", "Spans for the collector; dropped: it has never seen them.", ["result"], spans)
     yield from ProcessCollector(registry=None).collect()
 
 

@@ -53,13 +53,15 @@ class Numbers:
         self._codes = frozenset(_codes(OperationError))
 
     def count_call(self, connector: str, outcome: str, code: str | None, milliseconds: float) -> None:
-        # A connector's process wrote the code: it may be anything.
-        known = "" if code is None else code if code in self._codes else OTHER
-        self.calls[outcome, known] += 1
+        self.calls[outcome, self.known_code(code) or ""] += 1
         self.call_durations.add(milliseconds / 1000)
         if self._max_connectors:
             key = self._name_of(connector), outcome
             self.connectors[key] = self.connectors.get(key, 0) + 1
+
+    def known_code(self, code: str | None) -> str | None:
+        """Return the code of an error if it is one of ours. A connector's process wrote it: it may be anything."""
+        return code if code is None or code in self._codes else OTHER
 
     def count_request(self, address: str | None, status: int) -> None:
         """`address` is a template, such as `/v1/me`; None for one that does not exist."""

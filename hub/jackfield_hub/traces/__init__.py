@@ -1,0 +1,1 @@
+"""Traces: a span for every call and every request to a third party, for an OpenTelemetry collector."""
