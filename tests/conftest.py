@@ -1,10 +1,13 @@
-"""A hub of one's own for every test, and people of two organizations who use it."""
+"""A hub of one's own for every test, and people of two organizations who use it.
+
+The tests run on SQLite, or on Postgres with JACKFIELD_TEST_DATABASE=postgres.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
@@ -17,7 +20,9 @@ from jackfield_hub.identity.service import NewOrganization
 from jackfield_hub.logs import configure_logs
 from jackfield_hub.settings import Settings
 from tests.hub.people import Person, end_user, found, front_door, person_of
+from tests.hub.postgres import Postgres, running_postgres
 from tests.hub.processes import HubProcess, running
+from tests.hub.stored import IS_POSTGRES
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Ground:
     folder: Path
     alices: NewOrganization
     charlies: NewOrganization
+    database: str = ""  # on Postgres: the database that goes with the folder, to be copied too
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,23 +42,62 @@ def _logs() -> None:
 
 
 @pytest.fixture(scope="session")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+def postgres() -> Generator[Postgres]:
+    """A Postgres server that keeps nothing safe, and is quick."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def new_database(request: pytest.FixtureRequest) -> Generator[Callable[[], str]]:
+    """Gives the URL of a new, empty database as often as it is asked; on SQLite, "": the one in the data folder."""
+    if not IS_POSTGRES:
+        yield lambda: ""
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(server.new_database())
+        return made[-1]
+
+    yield make
+    for url in made:
+        server.drop(url)
+
+
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Ground:
     folder = tmp_path_factory.mktemp("ground") / "data"
+    database = request.getfixturevalue("postgres").new_database() if IS_POSTGRES else ""
 
     async def prepare() -> Ground:
-        async with open_hub(Settings(data_dir=folder)) as hub:
-            return Ground(folder, await found(hub, "alice"), await found(hub, "charlie"))
+        async with open_hub(Settings(data_dir=folder, database=database)) as hub:
+            return Ground(folder, await found(hub, "alice"), await found(hub, "charlie"), database)
 
     return asyncio.run(prepare())
 
 
 @pytest.fixture
-def settings(tmp_path: Path, ground: Ground) -> Settings:
+def database_url(request: pytest.FixtureRequest, ground: Ground) -> Generator[str]:
+    """The database of the test's hub, which knows Alice and Charlie; "" for the one in the data folder."""
+    if not ground.database:
+        yield ""
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.copy(ground.database)
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, ground: Ground, database_url: str) -> Settings:
     """The settings of the test's hub. Override this fixture to change them, on top of the same folder."""
     data_dir = tmp_path / "data"
     shutil.copytree(ground.folder, data_dir)
     return Settings(
         data_dir=data_dir,
+        database=database_url,
         allowed_networks=(ip_network("127.0.0.0/8"),),
         drain_seconds=1,
         requests_per_second=0,
@@ -92,7 +137,7 @@ def charlie(ground: Ground, door: aiohttp.ClientSession) -> Person:
 
 
 @pytest.fixture
-def hub_process(tmp_path: Path) -> Generator[HubProcess]:
+def hub_process(tmp_path: Path, new_database: Callable[[], str]) -> Generator[HubProcess]:
     """`jackfield serve` in a process of its own, with an organization made by its first start."""
-    with running(tmp_path / "hub", allowed_networks="127.0.0.0/8") as hub:
+    with running(tmp_path / "hub", allowed_networks="127.0.0.0/8", database=new_database()) as hub:
         yield hub
