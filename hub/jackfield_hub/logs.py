@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
-import sys
 import traceback
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import structlog
 
+from jackfield_hub.log_lines import lines
+
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
+_everywhere: dict[str, Any] = {}  # what every line of this process says
 
-def configure_logs() -> None:
+
+def configure_logs(process: str = "") -> None:
     """Write one JSON object a line to stderr from now on: ours, and the warnings of the libraries we use.
 
     `{"event": "request", "method": "GET", "route": "/v1/me", "status": 200, "ms": 1.2, …, "level": "info", "at": "…Z"}`
+    Where a hub has several processes, each line names the one that wrote it: `"process": "api 2"`.
     """
+    _everywhere.clear()
+    _everywhere.update({"process": process} if process else {})
     structlog.configure(
         processors=[
+            lambda _logger, _method, event: {**event, **_everywhere},
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             _to_json,
@@ -29,6 +38,18 @@ def configure_logs() -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Library()], level=logging.WARNING, force=True)
+
+
+def write_behind() -> None:
+    """Leave the writing to a thread from now on, for processes that serve requests."""
+    lines.write_behind()
+    atexit.register(lines.catch_up)
+
+
+def tell(event: str, **about: Any) -> None:
+    """Write a line of level "info". What every call says is said so: `log.info` takes five times as long."""
+    told = {"event": event, **about, **_everywhere, "level": "info", "at": datetime.now(UTC)}
+    lines.put(orjson.dumps(told, default=str, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
 
 
 def describe(failure: BaseException) -> dict[str, Any]:
@@ -46,12 +67,10 @@ def describe(failure: BaseException) -> dict[str, Any]:
 
 
 class _Lines:
-    """Writes to what stderr is at that moment."""
-
     def __init__(self, *_: Any) -> None: ...
 
-    def msg(self, line: str) -> None:
-        sys.stderr.write(line)
+    def msg(self, line: bytes) -> None:
+        lines.put(line)
 
     info = warning = error = critical = msg
 
@@ -66,8 +85,8 @@ class _Library(logging.Handler):
         log.warning("library_complains", library=record.name, severity=record.levelname, place=place, **about)
 
 
-def _to_json(_logger: Any, _method: str, event: Any) -> str:
-    return orjson.dumps(event, default=str, option=orjson.OPT_APPEND_NEWLINE).decode()
+def _to_json(_logger: Any, _method: str, event: Any) -> bytes:
+    return orjson.dumps(event, default=str, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _class_of(failure: BaseException) -> str:
