@@ -1,4 +1,4 @@
-"""What a request can carry, as bytes and a content type: JSON, XML, a form, text, bytes, several parts."""
+"""What a request can carry, as bytes and a content type: JSON, XML, a form, text, bytes, a file, several parts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import groupby
 from urllib.parse import quote, quote_plus
 from xml.etree.ElementTree import Element
 
@@ -14,29 +15,40 @@ import orjson
 from jackfield.errors import ConnectorError
 from jackfield.exchange import Json
 from jackfield.markup import XML_TYPE, write_xml
+from jackfield.shapes import File
 
 Scalar = str | int | float | bool | None
 Fields = Mapping[str, Scalar | Sequence[Scalar]]
+BYTES_TYPE = "application/octet-stream"
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file to send as one part of a multipart body: `Upload("report.pdf", content, "application/pdf")`."""
+    """A file to send as one part of a multipart body: `Upload("report.pdf", content, "application/pdf")`.
+
+    A `File` can stand there as it is, under its own name.
+    """
 
     name: str
     content: bytes
-    content_type: str = "application/octet-stream"
+    content_type: str = BYTES_TYPE
 
 
-Parts = Mapping[str, Scalar | Upload | Sequence[Scalar | Upload]]
+Part = Scalar | Upload | File
+Parts = Mapping[str, Part | Sequence[Part]]
+Pieces = tuple[bytes | str, ...]
 
 
 @dataclass(frozen=True)
 class Body:
-    """A request body. `content_type` is "" when there is nothing to say about it."""
+    """A request body. `content_type` is "" when there is nothing to say about it.
+
+    Where files are in it there are `pieces` instead of `content`: bytes, and URLs of files, in order.
+    """
 
     content: bytes = b""
     content_type: str = ""
+    pieces: Pieces = ()
 
 
 def body_of(
@@ -46,11 +58,12 @@ def body_of(
     form: Fields | None = None,
     text: str | None = None,
     content: bytes | None = None,
+    file: File | None = None,
     multipart: Parts | None = None,
 ) -> Body:
     """Return the one body that was given. Raises ConnectorError when there are two, or when JSON cannot say it."""
-    if sum(given is not None for given in (json, xml, form, text, content, multipart)) > 1:
-        raise ConnectorError("A request has one body: give one of json, xml, form, text, content or multipart.")
+    if sum(given is not None for given in (json, xml, form, text, content, file, multipart)) > 1:
+        raise ConnectorError("A request has one body: give one of json, xml, form, text, content, file or multipart.")
     if json is not None:
         return Body(_json(json), "application/json")
     if xml is not None:
@@ -59,9 +72,9 @@ def body_of(
         return Body(form_text(form).encode(), "application/x-www-form-urlencoded")
     if text is not None:
         return Body(text.encode(errors="replace"), "text/plain; charset=utf-8")
-    if content is not None:
-        return Body(content, "application/octet-stream")
-    return _multipart(multipart) if multipart is not None else Body()
+    if multipart is not None:
+        return _multipart(multipart)
+    return _bytes(content, file)
 
 
 def query_text(fields: Fields) -> str:
@@ -101,26 +114,54 @@ def _json(value: Json) -> bytes:
         ) from None
 
 
+def _bytes(content: bytes | None, file: File | None) -> Body:
+    if file is not None:
+        return Body(content_type=file.mime_type or BYTES_TYPE, pieces=(file.url,))
+    return Body() if content is None else Body(content, BYTES_TYPE)
+
+
 def _multipart(parts: Parts) -> Body:
-    chunks = [_part(name, value) for name, values in parts.items() for value in _as_list(values) if value is not None]
-    # Made from the content, so that the same upload is the same request when a recording is replayed.
-    boundary = f"jackfield-{hashlib.sha256(b''.join(chunks)).hexdigest()[:32]}"
-    opened = b"".join(f"--{boundary}\r\n".encode() + chunk + b"\r\n" for chunk in chunks)
-    return Body(opened + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}")
+    listed = [_part(name, value) for name, values in parts.items() for value in _as_list(values) if value is not None]
+    # Made from the content, so that the same upload is the same request when a recording is replayed. Of files only
+    # their names are known here.
+    known = b"".join(piece for part in listed for piece in part if isinstance(piece, bytes))
+    boundary = f"jackfield-{hashlib.sha256(known).hexdigest()[:32]}"
+    pieces: list[bytes | str] = []
+    for part in listed:
+        pieces += [f"--{boundary}\r\n".encode(), *part, b"\r\n"]
+    joined = _joined([*pieces, f"--{boundary}--\r\n".encode()])
+    content_type = f"multipart/form-data; boundary={boundary}"
+    if len(joined) == 1 and isinstance(joined[0], bytes):
+        return Body(joined[0], content_type)
+    return Body(content_type=content_type, pieces=joined)
 
 
-def _as_list(values: Scalar | Upload | Sequence[Scalar | Upload]) -> Sequence[Scalar | Upload]:
+def _joined(pieces: list[bytes | str]) -> Pieces:
+    """Return the pieces with neighbouring bytes in one."""
+    groups = groupby(pieces, key=lambda piece: isinstance(piece, bytes))
+    joined: list[bytes | str] = []
+    for _, group in groups:
+        together = list(group)
+        content = [piece for piece in together if isinstance(piece, bytes)]
+        joined += [b"".join(content)] if content else together
+    return tuple(joined)
+
+
+def _as_list(values: Part | Sequence[Part]) -> Sequence[Part]:
     return [values] if isinstance(values, str) or not isinstance(values, Sequence) else values
 
 
-def _part(name: str, value: Scalar | Upload) -> bytes:
+def _part(name: str, value: Part) -> Pieces:
     disposition = f'Content-Disposition: form-data; name="{_quoted(name)}"'
     if isinstance(value, Upload):
-        kind = _quoted(value.content_type)
-        return (
-            f'{disposition}; filename="{_quoted(value.name)}"\r\nContent-Type: {kind}\r\n\r\n'.encode() + value.content
-        )
-    return f"{disposition}\r\n\r\n{scalar_text(value)}".encode()
+        return _file_head(disposition, value.name, value.content_type), value.content
+    if isinstance(value, File):
+        return _file_head(disposition, value.name, value.mime_type or BYTES_TYPE), value.url
+    return (f"{disposition}\r\n\r\n{scalar_text(value)}".encode(),)
+
+
+def _file_head(disposition: str, name: str, kind: str) -> bytes:
+    return f'{disposition}; filename="{_quoted(name)}"\r\nContent-Type: {_quoted(kind)}\r\n\r\n'.encode()
 
 
 def _quoted(text: str) -> str:

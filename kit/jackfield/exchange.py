@@ -15,6 +15,18 @@ READABLE_BODY_BYTES = 64 * 1024  # of a refused request's body, this much is wor
 
 
 @dataclass(frozen=True, slots=True)
+class FileUse:
+    """What a request has to do with files. Their bytes do not pass through the connector: whoever sends it has them.
+
+    `parts` is the body where files are in it: bytes, and URLs of files, in order. With `keep_as` the body of a 2xx
+    answer becomes a file of that name; where the request has no URL its own body does.
+    """
+
+    parts: tuple[bytes | str, ...] = ()
+    keep_as: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A request as a connector wants it sent: no credentials in it yet.
 
@@ -27,16 +39,21 @@ class Request:
     body: bytes = b""
     timeout_seconds: float | None = None
     is_idempotent: bool | None = None
+    files: FileUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back, after retries and redirects. Header names keep the third party's spelling."""
+    """What came back, after retries and redirects. Header names keep the third party's spelling.
+
+    `file` is the reference to what was kept of it, where the request said so: then there is no body.
+    """
 
     status: int
     headers: Headers = ()
     body: bytes = b""
     url: str = ""
+    file: JsonObject | None = None
 
     def header(self, name: str) -> str | None:
         """Return the first header of that name, whatever its case, or None."""

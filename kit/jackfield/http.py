@@ -7,15 +7,16 @@ An answer that is not 2xx raises: NotSignedIn, Forbidden, NotFound, Conflict, Ra
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Container, Iterator, Mapping
-from typing import TypedDict, Unpack
+from collections.abc import AsyncGenerator, Container, Iterator, Mapping
+from typing import BinaryIO, TypedDict, Unpack
 from urllib.parse import quote, urljoin
 from xml.etree.ElementTree import Element
 
 import orjson
 
-from jackfield.bodies import Fields, Parts, Scalar, body_of, query_text, scalar_text
+from jackfield.bodies import BYTES_TYPE, Fields, Parts, Scalar, body_of, query_text, scalar_text
 from jackfield.egress.headers import is_header_name, is_header_value
 from jackfield.egress.policy import has_dot_segments
 from jackfield.egress.retries import retry_after_seconds
@@ -32,8 +33,10 @@ from jackfield.errors import (
     ServiceBroken,
     ServiceError,
 )
-from jackfield.exchange import AsyncTransport, Headers, Json, Request, Response, Transport
+from jackfield.exchange import AsyncTransport, FileUse, Headers, Json, Request, Response, Transport
+from jackfield.file_reading import FileReader, Piece, keeping, piece_of
 from jackfield.markup import XmlMistake, read_xml
+from jackfield.shapes import File
 
 _SENTENCES = {
     400: "Bad API request. Try checking your input properties.",
@@ -61,7 +64,10 @@ _NEXT_LINK = re.compile(r'<([^>]*)>[^<]*;\s*rel="?(?:[^";,]* )?next(?=[" ;,]|$)'
 
 
 class RequestOptions(TypedDict, total=False):
-    """What a request can say besides its method and path. At most one of json, xml, form, text, content, multipart."""
+    """What a request can say besides its method and path.
+
+    At most one of json, xml, form, text, content, file, multipart.
+    """
 
     path: Mapping[str, Scalar]  # fills {name} in the path: one percent-encoded segment each
     query: Fields  # None is left out, a list repeats its name
@@ -71,10 +77,12 @@ class RequestOptions(TypedDict, total=False):
     form: Fields
     text: str
     content: bytes
+    file: File  # as the whole body; in `multipart` files stand as parts
     multipart: Parts
     content_type: str  # instead of what the kind of body says
     timeout_seconds: float
     accept: Container[int]  # statuses besides 2xx that are no error: (404,) or range(400, 500)
+    to_file: str  # what to call the file that the body of the answer becomes: `answer.file`
     idempotent: bool  # whether the engine may send it again; by default its method says so
 
 
@@ -152,6 +160,13 @@ class HttpAnswer:
         """Return the body as JSON when it is JSON, else as text, else None when it is empty."""
         return self.response.readable_body()
 
+    @property
+    def file(self) -> File:
+        """The file that the body became, where the request said `to_file=`. Raises ConnectorError if there is none."""
+        if self.response.file is None:
+            raise ConnectorError(f"No file was kept of this answer ({self.status}): ask for one with to_file=.")
+        return File(**self.response.file)
+
     def _not_json(self) -> str:
         if not self.content:
             return f"The service answered {self.status} with nothing in it, where JSON was expected."
@@ -201,6 +216,14 @@ class Http:
         request = _request(self._base_url, method, path_or_url, options)
         return _answer(self._transport.send(request), options)
 
+    def open(self, file: File) -> BinaryIO:
+        """Return a file to be read: it can be iterated and sought, and has a few megabytes in memory at a time."""
+        return io.BufferedReader(FileReader(self._transport, file))  # pyright: ignore[reportReturnType]
+
+    def make_file(self, name: str, content: bytes, mime_type: str = BYTES_TYPE) -> File:
+        """Keep some bytes as a file; its reference can be an output."""
+        return HttpAnswer(self._transport.send(keeping(name, content, mime_type))).file
+
 
 class AsyncHttp:
     """What `Http` is to a plain function, to one that is `async def`: the same methods, to be awaited.
@@ -235,6 +258,20 @@ class AsyncHttp:
         request = _request(self._base_url, method, path_or_url, options)
         return _answer(await self._transport.exchange(request), options)
 
+    async def pieces(self, file: File) -> AsyncGenerator[bytes]:
+        """Give what is in a file, a few megabytes at a time."""
+        start, size = 0, 1
+        while start < size:
+            piece = Piece.of(await self._transport.exchange(piece_of(file, start)))
+            start, size = start + len(piece.content), piece.size
+            if not piece.content:
+                return
+            yield piece.content
+
+    async def make_file(self, name: str, content: bytes, mime_type: str = BYTES_TYPE) -> File:
+        """Keep some bytes as a file; its reference can be an output."""
+        return HttpAnswer(await self._transport.exchange(keeping(name, content, mime_type))).file
+
 
 def _request(base_url: str, method: str, path_or_url: str, options: RequestOptions) -> Request:
     body = body_of(
@@ -243,8 +280,10 @@ def _request(base_url: str, method: str, path_or_url: str, options: RequestOptio
         form=options.get("form"),
         text=options.get("text"),
         content=options.get("content"),
+        file=options.get("file"),
         multipart=options.get("multipart"),
     )
+    to_file = options.get("to_file")
     return Request(
         method=method.upper(),
         url=_url(base_url, path_or_url, options),
@@ -252,6 +291,7 @@ def _request(base_url: str, method: str, path_or_url: str, options: RequestOptio
         body=body.content,
         timeout_seconds=options.get("timeout_seconds"),
         is_idempotent=options.get("idempotent"),
+        files=FileUse(body.pieces, to_file) if body.pieces or to_file is not None else None,
     )
 
 
