@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import ClientDisconnect
 
 from jackfield_hub.errors import Broken, Refused, Unavailable
-from jackfield_hub.logs import describe, log
+from jackfield_hub.ids import random_bytes
+from jackfield_hub.logs import describe, log, tell
 from jackfield_hub.metrics.numbers import Numbers
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 
 def new_request_id() -> str:
     """Return an id nobody has used, for example `4f1c0a9be2d7735c`."""
-    return secrets.token_hex(8)
+    return random_bytes(8).hex()
 
 
 class FrontDoor:
     """The outermost ASGI application. In `scope["state"]` it leaves `request_id`; what is inside may leave
 
-    `route` (the address as a template, such as `/v1/me`) and `organization_id` there, for the log, and
-    `answer_headers` for the answer.
+    `route` (the address as a template, such as `/v1/me`) and `organization_id` there, for the log, `is_told` when the
+    log knows of the request already, and `answer_headers` for the answer.
     """
 
     def __init__(self, inside: App, numbers: Numbers, traces: Traces | None = None) -> None:
@@ -85,9 +85,10 @@ class _Visit:
     async def _answer(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            more = {**self._state.get("answer_headers", {}), "x-request-id": self._id}
-            added = [(name.lower().encode(), value.encode()) for name, value in more.items()]
-            message = {**message, "headers": [*message.get("headers", ()), *added]}
+            headers = [*message.get("headers", ()), (REQUEST_ID_HEADER, self._id.encode())]
+            more: dict[str, str] = self._state.get("answer_headers", {})
+            headers += [(name.lower().encode(), value.encode()) for name, value in more.items()]
+            message = {**message, "headers": headers}
         await self._send(message)
 
     async def _apologise(self, refusal: Refused) -> None:
@@ -101,7 +102,9 @@ class _Visit:
         return self._state.get("route") or getattr(self._scope.get("route"), "path", None)
 
     def _write_log(self) -> None:
-        log.info(
+        if self._state.get("is_told") and self.status == 200:
+            return
+        tell(
             "request",
             method=self._scope["method"],
             route=self.route,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jackfield.egress.engine import Engine
 from jackfield.egress.limits import Limits
 from jackfield.egress.terms import Attempt, Terms
-from jackfield_hub.logs import log
+from jackfield_hub.logs import tell
 from jackfield_hub.metrics.numbers import Numbers
 from jackfield_hub.settings import Settings
 
@@ -43,7 +43,7 @@ def open_egress(settings: Settings, numbers: Numbers | None = None, traces: Trac
 
 
 def _say(attempt: Attempt) -> None:
-    log.info(
+    tell(
         "third_party",
         organization=attempt.owner,
         method=attempt.method,

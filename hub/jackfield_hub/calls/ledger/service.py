@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import time
-import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +12,7 @@ from jackfield_hub.calls.ledger.shapes import Claim, Complete, Entry, Home, Home
 from jackfield_hub.calls.shapes import KeptCall, Task
 from jackfield_hub.errors import Refused, Unavailable
 from jackfield_hub.idempotency.shapes import KEPT_SECONDS, Promise
+from jackfield_hub.ids import new_uuid7
 from jackfield_hub.logs import describe, log
 
 WAITING_LIMIT = 10_000
@@ -190,9 +188,5 @@ def _refuse(batch: Sequence[_Waiting]) -> None:
 
 
 def new_task_id() -> str:
-    """Return a new id whose order is the order of time (UUID version 7), so that the newest rows lie together."""
-    milliseconds = int(time.time() * 1000).to_bytes(6)
-    random = bytearray(os.urandom(10))
-    random[0] = 0x70 | random[0] & 0x0F
-    random[2] = 0x80 | random[2] & 0x3F
-    return str(uuid.UUID(bytes=milliseconds + bytes(random)))
+    """Return a new id whose order is the order of time, so that the newest rows lie together."""
+    return new_uuid7()
