@@ -1,0 +1,1 @@
+"""A connector to catalogues of maps, which speak SOAP."""
