@@ -12,19 +12,22 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
+import sys
 import time
+from dataclasses import replace
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.http import RawResponseMessage
+from aiohttp.http import RawResponseMessage, StreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import StreamReader
 from yarl import URL
 
 from jackfield.egress.inflate import ACCEPT_ENCODING, BodyRefused, body_reader
 from jackfield.egress.limits import Limits
+from jackfield.egress.streams import Sink, Source, answered_while, write_all
 from jackfield.egress.wire import BrokenOff, Hop, NotConnected, TlsFailed, Unusable
 from jackfield.exchange import Headers, Response
 
@@ -112,10 +115,18 @@ class AiohttpWire:
         if protocol is None or protocol.transport is None:
             raise aiohttp.ClientConnectionError
         self._expect_answer(protocol, hop.request.method)
-        _write(protocol.transport, hop)
-        message, stream = await _read_head(protocol)
-        headers = self._headers(message)
-        body = await self._read_body(stream, message.headers.get("Content-Encoding", ""))
+        source = hop.streams.source if hop.streams else None
+        if source is None:
+            _write(protocol.transport, hop)
+            message, stream = await _read_head(protocol)
+        else:
+            message, stream = await answered_while(_write_streamed(protocol, hop, source), _read_head(protocol))
+        headers, coding = self._headers(message), message.headers.get("Content-Encoding", "")
+        if hop.streams is not None and hop.streams.takes(message.code):
+            await self._keep_body(stream, coding, Response(message.code, _as_decoded(headers)), hop.streams.sink)
+            body = b""
+        else:
+            body = await self._read_body(stream, coding)
         if not protocol.transport or not protocol.transport.get_write_buffer_size():
             connection.release()
         return Response(message.code, _as_decoded(headers) if body else headers, body)
@@ -148,6 +159,20 @@ class AiohttpWire:
             self._check_pace(received, time.monotonic() - started)
         return reader.finish()
 
+    async def _keep_body(self, stream: StreamReader, coding: str, head: Response, sink: Sink | None) -> None:
+        """Hand the body on as it comes. How long it may be is the sink's business."""
+        assert sink is not None, "streams take no answers without one"
+        reader = body_reader(coding, replace(self._limits, max_raw_bytes=sys.maxsize, max_body_bytes=sys.maxsize))
+        await sink.begin(head)
+        started, received = time.monotonic(), 0
+        while piece := await stream.readany():
+            reader.feed(piece)
+            received += len(piece)
+            self._check_pace(received, time.monotonic() - started)
+            await sink.write(reader.take())
+        await sink.write(reader.finish())
+        await sink.end()
+
     def _check_pace(self, received: int, seconds: float) -> None:
         is_slow = received < self._limits.slow_bytes_per_second * seconds
         if is_slow and seconds > self._limits.slow_after_seconds:
@@ -161,21 +186,32 @@ class AiohttpWire:
 
 
 def _write(transport: asyncio.WriteTransport, hop: Hop) -> None:
-    """Write the request. Whatever could end a line or the head was refused by the engine (headers.py, policy.py)."""
-    request, body = hop.request, hop.request.body
+    body = hop.request.body
+    head = _head(hop, len(body) if body or hop.request.method not in _WITHOUT_BODY else None)
+    if len(body) <= _JOINED_BYTES:
+        transport.write(head + body)
+    else:
+        transport.writelines((head, body))
+
+
+async def _write_streamed(protocol: ResponseHandler, hop: Hop, source: Source) -> None:
+    writer = StreamWriter(protocol, asyncio.get_running_loop())
+    await writer.write(_head(hop, source.size))
+    await write_all(source, writer.write)
+
+
+def _head(hop: Hop, body_bytes: int | None) -> bytes:
+    """Return the request's head. Whatever could end a line of it was refused by the engine (headers.py, policy.py)."""
+    request = hop.request
     lines = [
         f"{request.method} {hop.target.path_and_query} HTTP/1.1",
         f"Host: {hop.target.host_and_port}",
         f"Accept-Encoding: {ACCEPT_ENCODING}",
         *[f"{name}: {value}" for name, value in request.headers],
     ]
-    if body or request.method not in _WITHOUT_BODY:
-        lines.append(f"Content-Length: {len(body)}")
-    head = ("\r\n".join(lines) + "\r\n\r\n").encode()
-    if len(body) <= _JOINED_BYTES:
-        transport.write(head + body)
-    else:
-        transport.writelines((head, body))
+    if body_bytes is not None:
+        lines.append(f"Content-Length: {body_bytes}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 def _end(connection: Connection) -> None:

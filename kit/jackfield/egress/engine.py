@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from jackfield.egress.addresses import AddressBook, Resolve, system_resolver
+from jackfield.egress.alarm import Alarm
 from jackfield.egress.breaker import BROKEN_STATUSES, Breaker, Dealings, Hosts
 from jackfield.egress.client import AiohttpWire
 from jackfield.egress.grant import Grant
@@ -30,6 +31,7 @@ from jackfield.egress.retries import (
     may_repeat,
     retry_after_seconds,
 )
+from jackfield.egress.streams import Streams
 from jackfield.egress.terms import NO_TERMS, Attempt, Terms
 from jackfield.egress.wire import Hop, NotConnected, Wire, WireFailure
 from jackfield.errors import NoAnswer, NotAllowed, OperationError, TimedOut
@@ -49,6 +51,7 @@ class _Errand:
     deadline: float
     redactor: Redactor
     is_signed_in: bool = True
+    streams: Streams | None = None
 
 
 class Engine:
@@ -75,15 +78,17 @@ class Engine:
         self._terms = terms
         self._watch = watch
 
-    async def send(self, request: Request, grant: Grant, deadline: float) -> Response:
+    async def send(self, request: Request, grant: Grant, deadline: float, streams: Streams | None = None) -> Response:
         """Return the answer, whatever its status, with the grant's secrets taken out of it.
 
+        `streams` are a body that is too long for memory, and where such a body of a 2xx answer goes to.
         `deadline` is a moment of `time.monotonic()`; the request's own `timeout_seconds` can only bring it nearer.
         Raises NotAllowed when a rule forbids the request, TimedOut at the deadline, NoAnswer when nothing usable came.
         """
         if request.timeout_seconds is not None:
             deadline = min(deadline, time.monotonic() + request.timeout_seconds)
-        errand = _Errand(request, grant, deadline, self._redactors.of(grant.secrets()))
+        redactor = self._redactors.of(grant.secrets())
+        errand = _Errand(request, grant, deadline, redactor, streams=streams.redacted(redactor) if streams else None)
         try:
             return errand.redactor.response(await self._in_time(errand))
         except OperationError as error:
@@ -103,14 +108,18 @@ class Engine:
     async def _in_time(self, errand: _Errand) -> Response:
         target = parse_url(errand.request.url)
         seconds = errand.deadline - time.monotonic()
+        alarm = Alarm(seconds)
         try:
-            async with asyncio.timeout(seconds):
-                return await self._follow(errand, target)
-        except TimeoutError:
+            return await self._follow(errand, target)
+        except asyncio.CancelledError:
+            if not alarm.was_it():
+                raise
             raise TimedOut(
                 f"{target.host_and_port} did not answer within {max(seconds, 0):.3g} seconds. "
                 "Try again later, or ask it for less at a time."
             ) from None
+        finally:
+            alarm.stop()
 
     async def _follow(self, errand: _Errand, target: Target) -> Response:
         _check(errand.request, self._limits)
@@ -149,7 +158,7 @@ class Engine:
         terms = self._terms(errand.grant.owner)
         addresses = await self._allowed_addresses(terms.widen(errand.grant.addresses), target)
         request, signed_target = _signed(errand, target)
-        hops = [Hop(request, signed_target, address, terms.tls) for address in addresses]
+        hops = [Hop(request, signed_target, address, terms.tls, errand.streams) for address in addresses]
         if dealings.bucket:
             await asyncio.sleep(dealings.bucket.take())
         response: Response | None = None
@@ -228,6 +237,8 @@ def _signed(errand: _Errand, target: Target) -> tuple[Request, Target]:
     """Return the request as it is sent, and its URL: a key may have been added to the query."""
     request = errand.grant.sign(errand.request) if errand.is_signed_in else errand.request
     signed_target = target if request.url is errand.request.url else parse_url(request.url)
+    if request.body and errand.streams is not None and errand.streams.source is not None:
+        raise NotAllowed("This service wants its key in the body, so the body cannot be a file.")
     headers = checked_headers(request.headers)
     if not any(name.lower() == "user-agent" for name, _ in headers):
         headers = (_USER_AGENT, *headers)
@@ -245,4 +256,8 @@ def _redirected(errand: _Errand, origin: Target, response: Response) -> tuple[_E
     if not is_same_origin and errand.redactor.text(target.url) != target.url:
         raise NotAllowed(f"{origin.host_and_port} redirects to {target.origin} with the credentials in the URL.")
     request = redirected_request(errand.request, response, target, is_same_origin)
-    return replace(errand, request=request, is_signed_in=errand.is_signed_in and is_same_origin), target
+    streams = errand.streams
+    if streams is not None and request.method != errand.request.method:
+        streams = Streams(sink=streams.sink)  # it has become a GET
+    is_signed_in = errand.is_signed_in and is_same_origin
+    return replace(errand, request=request, is_signed_in=is_signed_in, streams=streams), target

@@ -26,7 +26,13 @@ class BodyReader(Protocol):
 
     def feed(self, piece: bytes) -> None: ...
 
-    def finish(self) -> bytes: ...
+    def take(self) -> bytes:
+        """Return what is decompressed so far, and forget it."""
+        ...
+
+    def finish(self) -> bytes:
+        """Return what was not taken yet. Raises BodyRefused when the body is not complete."""
+        ...
 
 
 def body_reader(content_encoding: str, limits: Limits) -> BodyReader:
@@ -42,12 +48,18 @@ def body_reader(content_encoding: str, limits: Limits) -> BodyReader:
 class _PlainReader:
     def __init__(self, limits: Limits) -> None:
         self._content = bytearray()
+        self._size = 0
         self._limits = limits
 
     def feed(self, piece: bytes) -> None:
-        if len(self._content) + len(piece) > self._limits.max_raw_bytes:
+        self._size += len(piece)
+        if self._size > self._limits.max_raw_bytes:
             raise _too_big(self._limits.max_raw_bytes)
         self._content += piece
+
+    def take(self) -> bytes:
+        content, self._content = self._content, bytearray()
+        return bytes(content)
 
     def finish(self) -> bytes:
         return bytes(self._content)
@@ -73,6 +85,7 @@ class _DeflatedReader:
         self._is_gzip = coding != "deflate"
         self._inflater: _Inflater | None = None
         self._content = bytearray()
+        self._size = 0
         self._raw_bytes = 0
         self._is_over = False
 
@@ -88,7 +101,7 @@ class _DeflatedReader:
 
     def _inflate(self, piece: bytes) -> bytes:
         """Take one member out of the piece and return what follows it."""
-        if self._inflater is None and self._content and not _GZIP_MAGIC.startswith(piece[:2]):
+        if self._inflater is None and self._size and not _GZIP_MAGIC.startswith(piece[:2]):
             self._is_over = True  # padding after the end is common, and harmless
             return b""
         inflater = self._inflater = self._inflater or self._new_inflater(piece)
@@ -112,11 +125,15 @@ class _DeflatedReader:
 
     def _take(self, inflated: bytes) -> None:
         self._content += inflated
-        size = len(self._content)
+        size = self._size = self._size + len(inflated)
         if size > self._limits.max_body_bytes:
             raise _too_big(self._limits.max_body_bytes)
         if size > MIB and size > self._limits.max_ratio * self._raw_bytes:
             raise BodyRefused(f"sent an answer that grows more than {self._limits.max_ratio} times when decompressed")
+
+    def take(self) -> bytes:
+        content, self._content = self._content, bytearray()
+        return bytes(content)
 
     def finish(self) -> bytes:
         if self._inflater is not None:

@@ -30,6 +30,7 @@ class Redactor:
         # Longest first: a spelling may hold another one, and half a secret must not stay behind.
         self._texts = sorted(spellings, key=len, reverse=True)
         self._bytes = [text.encode(errors="surrogatepass") for text in self._texts]
+        self.longest = max(map(len, self._bytes), default=0)  #: of all spellings, in bytes
 
     def text(self, text: str) -> str:
         for spelling in self._texts:

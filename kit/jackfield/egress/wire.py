@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from jackfield.egress.policy import Target
+from jackfield.egress.streams import Streams
 from jackfield.exchange import Request, Response
 
 
@@ -18,6 +19,7 @@ class Hop:
     target: Target
     address: str
     tls: ssl.SSLContext | None = None  #: None: as with everybody
+    streams: Streams | None = None  #: where bodies too long for memory come from and go to
 
 
 class WireFailure(Exception):
