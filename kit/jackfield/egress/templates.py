@@ -34,9 +34,14 @@ def resolve_template(template: str, user_data: Mapping[str, str]) -> str:
 
     Raises InvalidInput when a field is missing or does not fit its place, ConnectorError when the template is wrong.
     """
-    if not re.search(r"[{}]", template):
+    if "{" not in template and "}" not in template:
         return template
-    return _resolve(template, tuple((name, _value(name, user_data)) for name in _FIELD.findall(template)))
+    return _resolve(template, tuple([(name, _value(name, user_data)) for name in _fields(template)]))
+
+
+@lru_cache(maxsize=10_000)
+def _fields(template: str) -> tuple[str, ...]:
+    return tuple(_FIELD.findall(template))
 
 
 @lru_cache(maxsize=10_000)  # every call of an auth asks for the same few
