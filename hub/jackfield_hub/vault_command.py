@@ -17,7 +17,7 @@ from jackfield.cli.options import as_json_option
 from jackfield.cli.terminal import print_json, say, working
 from jackfield_hub.auths.master_key import FileKey, MasterKeyMistake, master_keys
 from jackfield_hub.auths.rotation import Rotated, rotate
-from jackfield_hub.auths.vault import DoesNotOpen, LocalKeyWrap, Vault
+from jackfield_hub.auths.vault import DoesNotOpen, LocalKeyWrap, MasterKeyAway, Vault
 from jackfield_hub.database import Database, DatabaseAway
 from jackfield_hub.settings import SettingMistake, Settings, read_settings
 
@@ -54,6 +54,10 @@ def rotate_keys(data: Path | None, database: str | None, *, as_json: bool) -> No
     except DoesNotOpen:
         raise CommandFailed(
             "something was sealed with a key that is not here", "put that key back, behind yours"
+        ) from None
+    except MasterKeyAway as away:
+        raise CommandFailed(
+            away.message, "everything is still readable with the keys there were; run this again"
         ) from None
     except DatabaseAway:
         raise CommandFailed("the database does not answer", "look at its address: --database") from None

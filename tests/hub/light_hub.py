@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from jackfield.egress.engine import Engine
@@ -24,17 +24,17 @@ async def light_hub(settings: Settings) -> AsyncGenerator[Hub]:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database, egress, couriers = Database(settings.database_url), Engine(), Couriers(settings)
     await database.migrate()
-    absent: dict[str, Any] = {field.name: None for field in fields(Hub) if field.name in ABSENT}
-    hub = Hub(
-        settings=settings,
-        database=database,
-        clock=time.time,
-        vault=await open_vault(settings, database),
-        egress=egress,
-        couriers=couriers,
-        confinement=Confinement(Rung.NO_NAMESPACES),  # nobody runs anything, and nobody has to be kept in
-        **absent,
-    )
+    present: dict[str, Any] = {
+        "settings": settings,
+        "database": database,
+        "clock": time.time,
+        "vault": await open_vault(settings, database),
+        "egress": egress,
+        "couriers": couriers,
+        "confinement": Confinement(Rung.NO_NAMESPACES),  # nobody runs anything, and nobody has to be kept in
+    }
+    absent: dict[str, Any] = {field.name: None for field in fields(Hub) if _must_be_given(field)}
+    hub = Hub(**{**absent, **present})
     try:
         yield hub
     finally:
@@ -44,4 +44,5 @@ async def light_hub(settings: Settings) -> AsyncGenerator[Hub]:
         await database.close()
 
 
-ABSENT = {"jobs", "ledger", "bundles", "workers", "limits", "depot"}
+def _must_be_given(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING

@@ -22,8 +22,9 @@ from jackfield_hub.audit.service import Action
 from jackfield_hub.auths import store
 from jackfield_hub.auths.opening import CannotBeOpened, find_sealed, open_auth, open_user_data
 from jackfield_hub.auths.provider import RunOperation, Tools, get_tokens
-from jackfield_hub.auths.sealing import newest_data_key, seal_json
+from jackfield_hub.auths.sealing import known_data_key, seal_json
 from jackfield_hub.auths.shapes import Claim, OpenedAuth
+from jackfield_hub.auths.vault import MasterKeyAway
 from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import DatabaseAway, Transaction
 from jackfield_hub.logs import log
@@ -71,7 +72,7 @@ async def _carry_out(tools: Tools, claim: Claim, run_operation: RunOperation | N
         )
     except OperationError as problem:
         await _write_down(tools, claim, problem)
-    except CannotBeOpened as refusal:
+    except (CannotBeOpened, MasterKeyAway) as refusal:
         await _write_down(tools, claim, PlatformError(refusal.message))
     else:
         await _store(tools, claim, credentials)
@@ -87,6 +88,8 @@ async def _open(tools: Tools, claim: Claim) -> OpenedAuth | None:
         sealed = await find_sealed(tx, claim.organization_id, claim.auth_id)
         if sealed is None or sealed.version != claim.version:
             return None
+        # What comes of it must be sealed, and a token that was spent cannot wait for the master key.
+        await known_data_key(tools.vault, tx, claim.organization_id)
         service = await find_service(tx, claim.organization_id, sealed.service_id)
     return open_auth(tools.vault, sealed, service)
 
@@ -117,7 +120,7 @@ async def _seal_and_store(tools: Tools, tx: Transaction, claim: Claim, credentia
     if sealed is None:
         return False
     now = tools.clock()
-    key = await newest_data_key(tools.vault, tx, claim.organization_id, now)
+    key = await known_data_key(tools.vault, tx, claim.organization_id)
     is_stored = await store.store_renewed(
         tx,
         claim,

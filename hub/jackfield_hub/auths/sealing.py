@@ -26,11 +26,27 @@ async def open_vault(settings: Settings, database: Database) -> Vault:
 
 
 async def newest_data_key(vault: Vault, tx: Transaction, organization_id: str, now: float) -> SealedKey:
-    """Return the data key that seals an organization's secrets now; make it when there is none."""
+    """Return the data key that seals an organization's new secrets; make it when there is none.
+
+    Raises MasterKeyAway.
+    """
     key = await store.find_data_key(tx, organization_id)
     if key is None:
         key = vault.new_data_key(organization_id)
         await store.insert_data_key(tx, key, now)
+    else:
+        vault.check(key)
+    return key
+
+
+async def known_data_key(vault: Vault, tx: Transaction, organization_id: str) -> SealedKey:
+    """Return the newest data key of an organization that has some, held open: for what must not fail later.
+
+    Raises MasterKeyAway when it is not open, and cannot be opened.
+    """
+    key = await store.find_data_key(tx, organization_id)
+    assert key is not None, "something of this organization is sealed already"
+    vault.hold_open(key)
     return key
 
 

@@ -4,13 +4,18 @@
 
 A sealed text opens only where it was sealed: organization, row, field and key are part of it (AES-256-GCM, additional
 data). Moved to another row, another field or another organization, it does not open.
+
+When whoever has the master key does not answer, what is open stays open for a while, so that calls go on; nothing new
+is sealed, and nothing is ever stored as it is.
 """
 
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -19,12 +24,21 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from jackfield_hub.auths.master_key import KEY_BYTES, FileKey, MasterKeys, fingerprint
+from jackfield_hub.auths.master_key import KEY_BYTES, FileKey, MasterKeyMistake, MasterKeys, fingerprint
+from jackfield_hub.errors import Unavailable
+from jackfield_hub.logs import log
 
 NONCE_BYTES = 12
 FINGERPRINT_BYTES = 8
 FORMAT = b"\x01"  # the first byte of everything sealed: how to read the rest
 OPEN_KEYS = 1000
+OPEN_SECONDS = 3600.0  # how long a data key stays open without anybody asking for the master key again
+
+
+class MasterKeyAway(Unavailable):
+    """Whoever has the master key does not answer: its file is gone, or the key service is."""
+
+    code = "master_key_away"
 
 
 class DoesNotOpen(Exception):
@@ -50,7 +64,10 @@ class Spot:
 
 
 class KeyWrap(Protocol):
-    """Whoever has the master key, and seals data keys with it: this process, or a key service that never shows it."""
+    """Whoever has the master key, and seals data keys with it: this process, or a key service that never shows it.
+
+    Each method raises MasterKeyAway when there is nobody to ask.
+    """
 
     def wrap(self, key: bytes, place: bytes) -> bytes:
         """Return the data key, sealed for this place with the newest master key."""
@@ -73,25 +90,41 @@ class LocalKeyWrap:
         keys.read()  # a key that cannot be used is known at the start, and not at the first secret
 
     def wrap(self, key: bytes, place: bytes) -> bytes:
-        newest = self._keys.read()[0]
+        newest = self._read()[0]
         return fingerprint(newest) + _seal(AESGCM(newest), key, place)
 
     def unwrap(self, sealed: bytes, place: bytes) -> bytes:
-        for key in self._keys.read():
+        for key in self._read():
             if sealed.startswith(fingerprint(key)):
                 return _unseal(AESGCM(key), sealed[FINGERPRINT_BYTES:], place)
         raise DoesNotOpen("sealed with a master key that is not here")
 
     def is_newest(self, sealed: bytes) -> bool:
-        return sealed.startswith(fingerprint(self._keys.read()[0]))
+        return sealed.startswith(fingerprint(self._read()[0]))
+
+    def _read(self) -> Sequence[bytes]:
+        try:
+            return self._keys.read()
+        except MasterKeyMistake as mistake:  # it was right when we started
+            log.error("master_key_away", problem=str(mistake))
+            raise MasterKeyAway("This hub cannot reach its master key; try again in a moment", 5) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenKey:
+    """A data key, and when it was opened, on the vault's clock."""
+
+    cipher: AESGCM
+    opened_at: float
 
 
 class Vault:
     """Seals and opens. It knows no database: data keys are handed to it sealed, and it remembers the open ones."""
 
-    def __init__(self, wrap: KeyWrap) -> None:
+    def __init__(self, wrap: KeyWrap, clock: Callable[[], float] = time.monotonic) -> None:
         self.wrap = wrap
-        self._data_keys: OrderedDict[SealedKey, AESGCM] = OrderedDict()
+        self._clock = clock
+        self._data_keys: OrderedDict[SealedKey, _OpenKey] = OrderedDict()
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -129,15 +162,34 @@ class Vault:
             raise DoesNotOpen("this is nothing the vault has sealed")
         return _unseal(self._data_key(key, spot), sealed[1:], _place(key, spot))
 
+    def check(self, key: SealedKey) -> None:
+        """Make sure that the master key is still there for this data key. Raises MasterKeyAway, DoesNotOpen.
+
+        Nothing new is sealed without: what nobody may be able to open again is better not taken.
+        """
+        self._open(key)
+
+    def hold_open(self, key: SealedKey) -> None:
+        """Have this data key open for the next minutes, whatever happens. Raises MasterKeyAway, DoesNotOpen."""
+        opened = self._data_keys.get(key)
+        if opened is None or self._clock() - opened.opened_at > OPEN_SECONDS / 2:
+            self._open(key)
+
     def _data_key(self, key: SealedKey, spot: Spot) -> AESGCM:
         if key.organization_id != spot.organization_id:
             raise DoesNotOpen("the data key belongs to another organization")
-        if key not in self._data_keys:
-            opened = self.wrap.unwrap(key.sealed, _key_place(key.organization_id, key.key_id))
-            self._data_keys[key] = AESGCM(opened)
-            if len(self._data_keys) > OPEN_KEYS:
-                self._data_keys.popitem(last=False)
-        return self._data_keys[key]
+        opened = self._data_keys.get(key)
+        if opened is None or self._clock() - opened.opened_at > OPEN_SECONDS:
+            return self._open(key)
+        return opened.cipher
+
+    def _open(self, key: SealedKey) -> AESGCM:
+        cipher = AESGCM(self.wrap.unwrap(key.sealed, _key_place(key.organization_id, key.key_id)))
+        self._data_keys[key] = _OpenKey(cipher, self._clock())
+        self._data_keys.move_to_end(key)
+        if len(self._data_keys) > OPEN_KEYS:
+            self._data_keys.popitem(last=False)
+        return cipher
 
 
 def _seal(cipher: AESGCM, secret: bytes, place: bytes) -> bytes:
