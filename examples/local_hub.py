@@ -68,15 +68,20 @@ class Hub:
 
     def create_auth(self, connector: Metadata, server: Server) -> str:
         """Store what it takes to sign in to this server; return the id of the auth."""
-        service = connector.service
-        path = f"/core/v1/services/{service.name}/versions/{service.version}/environments"
         auth = {
             "name": f"{connector.title} on this machine",
-            "serviceEnvironmentId": self.ask("GET", path)["elements"][0]["id"],
+            "serviceEnvironmentId": self._environment(connector, server),
             "userData": server.user_data,
             "credentials": server.credentials,
         }
         return self.ask("POST", "/core/v1/authentications", auth)["id"]
+
+    def _environment(self, connector: Metadata, server: Server) -> str:
+        """Return the id of the service environment for this server."""
+        service = f"services/{connector.service.name}/versions/{connector.service.version}/environments"
+        if server.environment is not None:
+            return self.ask("POST", f"/v1/{service}", server.environment)["id"]
+        return self.ask("GET", f"/core/v1/{service}")["elements"][0]["id"]
 
     def call(
         self, connector: Metadata, operation: str, given: Mapping[str, Any], auth_id: str | None = None

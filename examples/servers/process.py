@@ -26,11 +26,15 @@ class ServerDidNotStart(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """A running server, and what an auth for it holds."""
+    """A running server, and what an auth for it holds.
+
+    `environment` is a service environment for this very server, where the connector itself does not say where it is.
+    """
 
     url: str
     user_data: Mapping[str, str] = field(default_factory=dict[str, str])
     credentials: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    environment: Mapping[str, Any] | None = None
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from jackfield.auth import ApiKey, Basic, Bearer, NoSignIn, Place, SignIn
+from jackfield.egress.addresses import system_resolver
 from jackfield.egress.engine import Engine
 from jackfield.egress.grant import Grant
 from jackfield.egress.limits import Limits
@@ -509,3 +510,7 @@ def test_credentials_are_not_in_the_repr_of_a_grant():
     grant = grant_to("api.acme.test", sign_in=Bearer(), accessToken=TOKEN)
 
     assert TOKEN not in repr(grant)
+
+
+async def test_every_name_under_localhost_is_this_machine():
+    assert await system_resolver("mugs.localhost", 80) == ["127.0.0.1"]

@@ -1,0 +1,1 @@
+"""A connector to shops, each of which has a host of its own."""
