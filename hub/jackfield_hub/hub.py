@@ -24,6 +24,8 @@ from jackfield_hub.catalog.shapes import ConnectorVersion, Listing
 from jackfield_hub.changes.outlook import outlook_on
 from jackfield_hub.changes.shapes import Change, Kind
 from jackfield_hub.changes.watcher import Watcher
+from jackfield_hub.clock import SharedClock
+from jackfield_hub.contents.service import Contents
 from jackfield_hub.data_folder import own
 from jackfield_hub.database import Database
 from jackfield_hub.deployments.bundles import Bundles
@@ -67,6 +69,7 @@ class Hub:
     bodies: BodyBudget
     couriers: Couriers
     depot: Depot
+    contents: Contents | None = None  #: None: this hub shares its database with nobody on another machine
     sign_ins: SignInLimits = field(default_factory=SignInLimits)
     authors_log: AuthorsLog = field(default_factory=AuthorsLog)
     known_tokens: KnownTokens = field(default_factory=KnownTokens)
@@ -113,7 +116,7 @@ class Hub:
 
 
 @asynccontextmanager
-async def open_hub(settings: Settings, clock: Clock = time.time, process: str = "") -> AsyncGenerator[Hub]:
+async def open_hub(settings: Settings, clock: Clock | None = None, process: str = "") -> AsyncGenerator[Hub]:
     """Give a running hub with its tables in place; when the block ends, stop its parts in the opposite order.
 
     With `process`, the name of one of several, the data folder is owned by whoever started them.
@@ -128,6 +131,8 @@ async def open_hub(settings: Settings, clock: Clock = time.time, process: str = 
         closing.push_async_callback(_give_up, confining)
         database = Database(settings.database_url)
         closing.push_async_callback(database.close)
+        shared_clock = SharedClock()
+        clock = clock or (time.time if database.is_sqlite else shared_clock)
         await database.migrate()
         vault = await open_vault(settings, database)
         ledger = await open_ledger(settings, database)
@@ -145,6 +150,7 @@ async def open_hub(settings: Settings, clock: Clock = time.time, process: str = 
         closing.push_async_callback(renewals.end, settings.drain_seconds)
         couriers = Couriers(settings)
         closing.push_async_callback(couriers.end, settings.drain_seconds)
+        contents = None if database.is_sqlite else Contents(database)
         hub = Hub(
             settings=settings,
             database=database,
@@ -152,7 +158,8 @@ async def open_hub(settings: Settings, clock: Clock = time.time, process: str = 
             clock=clock,
             vault=vault,
             ledger=ledger,
-            bundles=Bundles(settings.data_dir / "bundles"),
+            bundles=Bundles(settings.data_dir / "bundles", contents),
+            contents=contents,
             egress=egress,
             workers=workers,
             confinement=confinement,
@@ -167,7 +174,7 @@ async def open_hub(settings: Settings, clock: Clock = time.time, process: str = 
             traces=traces,
         )
         database.tell = hub.forget
-        watcher = Watcher(outlook_on(settings.database_url), hub, database)
+        watcher = Watcher(outlook_on(settings.database_url, shared_clock), hub, database)
         closing.push_async_callback(watcher.stop)
         await watcher.start()
         yield hub

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         10.0, "How long one GraphQL document may take beside the calls it makes, in seconds.", gt=0
     )
     build_seconds: float = setting(300.0, "How long one deployment may build, in seconds.", gt=0)
+    kept_deployments: int = setting(
+        10, "How many deployments of a connector version keep their source and bundle; older ones are removed.", gt=0
+    )
     drain_seconds: float = setting(30.0, "How long a stopping hub waits for what is running, in seconds.", ge=0)
     notice_seconds: float = setting(
         0.0,
@@ -94,7 +97,7 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = setting(10 * MEBIBYTE, "The largest body of a call, in bytes.", gt=0)
     max_bytes_at_once: int = setting(
-        160 * MEBIBYTE, "How many bytes of large bodies one process takes at the same time; more are answered 503.", gt=0
+        160 * MEBIBYTE, "How many bytes of large bodies one process takes at once; more are answered 503.", gt=0
     )
     max_upload_bytes: int = setting(30 * MEBIBYTE, "The largest connector archive (zip), in bytes.", gt=0)
     max_unpacked_bytes: int = setting(100 * MEBIBYTE, "The largest connector archive once unpacked, in bytes.", gt=0)
@@ -105,7 +108,7 @@ class Settings(BaseSettings):
         1000, "How many calls of one organization may run at the same time in one process; more have to wait.", gt=0
     )
     queue_seconds: float = setting(
-        2.0, "How long a call waits for its turn when too many run; then it is answered 503. In seconds.", ge=0
+        5.0, "How long a call waits for its turn when too many run; then it is answered 503. In seconds.", ge=0
     )
 
     max_file_bytes: int = setting(500 * MEBIBYTE, "The largest file that is kept by reference, in bytes.", gt=0)
@@ -145,6 +148,9 @@ class Settings(BaseSettings):
         500, "How many requests all tokens of an organization may send at once.", gt=0
     )
 
+    calls_kept_days: int = setting(
+        90, "How long single calls can be looked up, in days; the sums of each day stay. 0: for ever.", ge=0
+    )
     metrics_token: SecretStr = setting(
         SecretStr(""), "The token that opens /metrics, 20 characters or more; empty: nobody reads it.", repr=False
     )

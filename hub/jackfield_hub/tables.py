@@ -7,9 +7,10 @@
                    ├─ connectors ── permissions, deployments           jobs: work that outlives a process
                    ├─ files                                            by reference; their bytes are elsewhere
                    ├─ audit                                            who did what that others may ask about
+                   ├─ contents ── content_pieces                       sources and bundles, for hubs on several machines
                    └─ revisions, changes                               what changed, for those who remember it
 
-    tasks · totals · promises ─ ledger_owners                         the ledger (calls/ledger): usage.db, or Postgres
+    tasks · usage_days · totals · promises ─ ledger_owners            the ledger (calls/ledger): usage.db, or Postgres
 
 The organization is in every row that belongs to one.
 """
@@ -408,6 +409,24 @@ revisions = Table(
     Column("number", _big_number, nullable=False),
 )
 
+contents = Table(
+    "contents",
+    metadata,
+    Column("digest", String(71), primary_key=True),  # of a source or a bundle; of bundles this is their zip
+    Column("upload_id", String(36), nullable=False, index=True),
+    Column("pieces", Integer, nullable=False),
+    Column("wanted_at", Float, nullable=False),  # when somebody last asked to have it kept
+)
+
+content_pieces = Table(
+    "content_pieces",
+    metadata,
+    Column("upload_id", String(36), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
 changes = Table(
     "changes",
     metadata,
@@ -436,6 +455,19 @@ tasks = Table(
     Column("started_at", Float, nullable=False),
     Column("milliseconds", Float, nullable=False),
     Column("request_id", Text, nullable=False),
+    Index("ix_tasks_of_organization", "organization_id", "task_id"),  # the newest first, a page at a time
+    sqlite_with_rowid=False,
+)
+
+usage_days = Table(
+    "usage_days",
+    usage,
+    Column("organization_id", Text, primary_key=True),
+    Column("day", Integer, primary_key=True),  # since 1970, in UTC: of the moment the calls were stored
+    Column("connector", Text, primary_key=True),
+    Column("operation", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),  # "" for the master token
+    Column("tasks", _big_number, nullable=False),
     sqlite_with_rowid=False,
 )
 

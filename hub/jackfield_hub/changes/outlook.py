@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from jackfield_hub.changes.shapes import Change, Kind
 from jackfield_hub.changes.store import CHANNEL
+from jackfield_hub.clock import SharedClock
 from jackfield_hub.database import open_postgres
 from jackfield_hub.migrations.walls import EVERY_ORGANIZATION, SETTING
 
@@ -22,6 +23,7 @@ GLANCE_SECONDS = 0.05
 LOOK_SECONDS = 2.0
 MAX_CHANGES = 1000  # in one look
 
+_NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _ASKED_COLUMNS = "organization_id, kind, key"
 
 
@@ -43,11 +45,11 @@ class Outlook(Protocol):
     async def close(self) -> None: ...
 
 
-def outlook_on(database_url: str) -> Outlook:
-    """Return an outlook on this database, not connected yet."""
+def outlook_on(database_url: str, clock: SharedClock) -> Outlook:
+    """Return an outlook on this database, not connected yet. On Postgres it sets the clock."""
     if database_url.startswith("sqlite"):
         return SqliteOutlook(database_url.removeprefix("sqlite:///"))
-    return PostgresOutlook(database_url)
+    return PostgresOutlook(database_url, clock)
 
 
 class SqliteOutlook:
@@ -106,18 +108,18 @@ class PostgresOutlook:
         ORDER BY seq
     """  # noqa: S608 - ours
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, clock: SharedClock) -> None:
         self._url = database_url
+        self._clock = clock
         self._connection: Any = None
         self._rung = asyncio.Event()
         self._seen = ""
 
     async def open(self) -> None:
         await self.close()
-        self._connection = await open_postgres(self._url)
+        self._connection = await open_postgres(self._url, also={SETTING: EVERY_ORGANIZATION})
         self._connection.add_termination_listener(self._ring)
         await self._connection.add_listener(CHANNEL, self._ring)
-        await self._connection.execute("SELECT set_config($1, $2, false)", SETTING, EVERY_ORGANIZATION)
         self._seen = await self._connection.fetchval("SELECT pg_current_snapshot()::text")
 
     def _ring(self, *_: Any) -> None:
@@ -130,6 +132,7 @@ class PostgresOutlook:
 
     async def look(self) -> list[Change]:
         self._rung.clear()
+        self._clock.set(await self._connection.fetchval(_NOW))
         found = await self._connection.fetch(self._CHANGES, self._seen)
         if found:
             self._seen = found[0]["seen"]

@@ -25,7 +25,7 @@ from jackfield_hub.catalog import service as catalog
 from jackfield_hub.catalog.shapes import Publication
 from jackfield_hub.data_folder import let_workers_pass, let_workers_read
 from jackfield_hub.deployments import service, store
-from jackfield_hub.deployments.archive import Archive, open_archive
+from jackfield_hub.deployments.archive import open_archive
 from jackfield_hub.deployments.bundles import DEPENDENCIES, MANIFEST, RECORD, SOURCE, BundleChanged
 from jackfield_hub.deployments.install import Installer
 from jackfield_hub.deployments.refusals import BadArchive
@@ -43,10 +43,11 @@ from jackfield_hub.services.declared import ServiceDiffers
 BUILDS_AT_ONCE = 2
 MAX_ATTEMPTS = 5
 MAX_REASON_CHARACTERS = 4000
+DAMAGED = "The stored source is damaged. Deploy it again."
 
 
 def register(hub: Hub) -> None:
-    """Let this process build what is deployed. What builds were working in when the last process died is removed."""
+    """Let this process build what is deployed. What its builds were working in when it died last time is removed."""
     shutil.rmtree(_scratch(hub), ignore_errors=True)
     handled = hub.jobs.handler(
         service.BUILD_JOB,
@@ -105,7 +106,7 @@ async def _build(hub: Hub, job: Job) -> None:
 
 async def _run_stages(build: _Build) -> None:
     await build.enter(Stage.UNPACK)
-    metadata = await asyncio.to_thread(_unpack, build)
+    metadata = await asyncio.to_thread(_unpack, build, await _find_source(build))
     await build.enter(Stage.CHECK)
     requirements = await asyncio.to_thread(_check, build.draft / SOURCE, metadata)
     await build.enter(Stage.INSTALL)
@@ -114,13 +115,24 @@ async def _run_stages(build: _Build) -> None:
     manifest = await _describe(build, metadata)
     await build.enter(Stage.STORE)
     digest = await asyncio.to_thread(_store, build, manifest)
+    await build.hub.bundles.share(digest)
     await build.enter(Stage.PUBLISH)
     await _publish(build, manifest, digest)
 
 
-def _unpack(build: _Build) -> Metadata:
+async def _find_source(build: _Build) -> bytes:
+    try:
+        return await service.sources(build.hub).find(build.deployment.source_digest)
+    except FileNotFoundError:
+        raise CannotBuild(DAMAGED) from None
+
+
+def _unpack(build: _Build, data: bytes) -> Metadata:
     """Write the source's files. It was checked when it came in; it is checked again, because disks fail."""
-    archive = _stored_archive(build)
+    try:
+        archive = open_archive(data, service.archive_limits(build.hub.settings))
+    except BadArchive:
+        raise CannotBuild(DAMAGED) from None
     source = build.draft / SOURCE
     source.mkdir(parents=True)
     for path, content in archive.contents():
@@ -128,15 +140,6 @@ def _unpack(build: _Build) -> Metadata:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
     return archive.metadata
-
-
-def _stored_archive(build: _Build) -> Archive:
-    sources = service.sources(build.hub)
-    try:
-        data = sources.read(build.deployment.source_digest)
-        return open_archive(data, service.archive_limits(build.hub.settings))
-    except (FileNotFoundError, BadArchive):
-        raise CannotBuild("The stored source is damaged. Deploy it again.") from None
 
 
 def _check(source: Path, metadata: Metadata) -> list[str]:
@@ -239,7 +242,7 @@ async def _record_failure(hub: Hub, job: Job, deployment_id: str, stage: Stage, 
 
 
 def _scratch(hub: Hub) -> Path:
-    return hub.settings.data_dir.absolute() / "scratch"
+    return hub.settings.data_dir.absolute() / "scratch" / hub.process
 
 
 @asynccontextmanager
@@ -247,7 +250,7 @@ async def _work_folder(hub: Hub, name: str) -> AsyncGenerator[Path]:
     """A folder for one attempt; it is gone at the end, however that comes. Killed ones are swept at the next start."""
     folder = _scratch(hub) / name
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    let_workers_pass(_scratch(hub), folder)
+    let_workers_pass(_scratch(hub).parent, _scratch(hub), folder)
     try:
         yield folder
     finally:

@@ -13,14 +13,20 @@ import asyncio
 import hashlib
 import os
 import shutil
+import zipfile
+import zlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
-from jackfield_hub.data_folder import let_workers_pass
+from jackfield_hub.contents.service import Contents
+from jackfield_hub.data_folder import let_workers_pass, let_workers_read
 from jackfield_hub.deployments.durable import forget_others, move_into_place, sync_tree
 
 SOURCE, DEPENDENCIES, MANIFEST, RECORD = "source", "deps", "manifest.json", "bundle.json"
+_PACKED = "bundle.zip"
 
 
 class BundleChanged(Exception):
@@ -30,8 +36,9 @@ class BundleChanged(Exception):
 class Bundles:
     """The folder of all bundles."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, contents: Contents | None = None) -> None:
         self.folder = folder
+        self._contents = contents
         self._unchanged: set[str] = set()  # looked at since this process began
         self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,10 +73,55 @@ class Bundles:
         if digest not in self._unchanged:
             async with self._looking[digest]:
                 if digest not in self._unchanged:
-                    await asyncio.to_thread(self.verify, digest)
+                    await self._look_at(digest)
                     self._unchanged.add(digest)
             self._looking.pop(digest, None)
         return self.path(digest)
+
+    async def share(self, digest: str) -> None:
+        """Have other hubs find a bundle, where there are others."""
+        if self._contents is None:
+            return
+        async with self._draft() as draft:
+            packed = draft / _PACKED
+            await asyncio.to_thread(_pack, self.path(digest), packed)
+            await self._contents.keep(digest, packed)
+
+    async def _look_at(self, digest: str) -> None:
+        """Make sure that a bundle is here and unchanged; or fetch it, where other hubs share theirs."""
+        try:
+            await asyncio.to_thread(self.verify, digest)
+        except BundleChanged:
+            if self._contents is None:
+                raise
+        else:
+            return
+        async with self._draft() as draft:
+            packed, tree = draft / _PACKED, draft / "bundle"
+            if await self._contents.fetch(digest, packed):
+                await asyncio.to_thread(_unpack, packed, tree)
+                await asyncio.to_thread(self._take_in, digest, tree)
+        await asyncio.to_thread(self.verify, digest)
+
+    def _take_in(self, digest: str, tree: Path) -> None:
+        """Put a fetched bundle in the place of what is missing or damaged. Raises BundleChanged."""
+        if digest_of(tree) != digest:
+            raise BundleChanged(digest)
+        place = self.path(digest)
+        if place.is_dir():
+            place.rename(tree.with_name("damaged"))
+        with suppress(OSError):  # another process on the same folder was quicker
+            tree.rename(place)
+
+    @asynccontextmanager
+    async def _draft(self) -> AsyncGenerator[Path]:
+        draft = self.folder / f"{uuid4()}.draft"
+        await asyncio.to_thread(draft.mkdir)
+        let_workers_pass(draft)
+        try:
+            yield draft
+        finally:
+            await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
 
     def verify(self, digest: str) -> Path:
         """Return the folder of an unchanged bundle. Reads all of it. Raises BundleChanged."""
@@ -104,3 +156,20 @@ def _files_of(folder: Path) -> Iterator[Path]:
             if path.is_symlink() or not (path.is_dir() or path.is_file()):
                 raise BundleChanged(f"{name} is neither a file nor a folder")
         yield from (Path(parent, name) for name in names)
+
+
+def _pack(folder: Path, packed: Path) -> None:
+    """Write a zip of a bundle. Folders are in it too: an empty one may be what a connector looks for."""
+    with zipfile.ZipFile(packed, "x", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
+
+
+def _unpack(packed: Path, folder: Path) -> None:
+    """Write what a zip holds. Raises BundleChanged when it is none."""
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            archive.extractall(folder)  # what names a path outside ends inside, and then the digest is another
+    except (zipfile.BadZipFile, zlib.error):
+        raise BundleChanged(packed.name) from None
+    let_workers_read(folder)

@@ -67,6 +67,7 @@ async def submit(
     if running is not None and promise is None:
         return _repeat(caller, running)
     digest = await _in_check_thread(sources(hub).store, archive)
+    await sources(hub).share(digest)
     async with hub.database.transaction() as tx:
         known = await idempotency.claim(hub, tx, promise)
         if known is not None:
@@ -93,15 +94,18 @@ async def read(hub: Hub, caller: Caller, name: str, version: str, deployment_id:
 
 
 def sources(hub: Hub) -> Sources:
-    return Sources(hub.settings.data_dir / "sources")
+    return Sources(hub.settings.data_dir / "sources", hub.contents)
 
 
 async def forget_orphans(hub: Hub) -> int:
-    """Remove sources and bundles that no deployment names since an hour. Return how many."""
+    """Remove sources and bundles that are an hour old and which no deployment names that is kept. Return how many."""
     async with hub.database.reading() as tx:
-        kept_sources, kept_bundles = await store.list_source_digests(tx), await store.list_bundle_digests(tx)
-    forgotten = await asyncio.to_thread(sources(hub).forget_orphans, kept_sources, ORPHAN_SECONDS)
-    return forgotten + await asyncio.to_thread(hub.bundles.forget_orphans, kept_bundles, ORPHAN_SECONDS)
+        kept = await store.list_kept(tx, hub.settings.kept_deployments)
+    forgotten = await asyncio.to_thread(sources(hub).forget_orphans, kept.sources, ORPHAN_SECONDS)
+    forgotten += await asyncio.to_thread(hub.bundles.forget_orphans, kept.bundles, ORPHAN_SECONDS)
+    if hub.contents is not None:
+        await hub.contents.forget_orphans(kept.sources | kept.bundles, ORPHAN_SECONDS)
+    return forgotten
 
 
 def _is_visible(caller: Caller, deployment: Deployment) -> bool:

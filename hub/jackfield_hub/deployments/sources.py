@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
 from uuid import uuid4
 
+from jackfield_hub.contents.service import Contents
 from jackfield_hub.deployments.archive import Archive
 from jackfield_hub.deployments.durable import forget_others, move_into_place, sync_file
 
@@ -19,8 +21,9 @@ _DRAFT_ENDING = ".draft"
 class Sources:
     """A folder of `<64 hex digits>.zip`. A digest is "sha256:" and those digits."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, contents: Contents | None = None) -> None:
         self.folder = folder
+        self._contents = contents
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, digest: str) -> Path:
@@ -37,6 +40,26 @@ class Sources:
         finally:
             draft.unlink(missing_ok=True)
         return digest
+
+    async def share(self, digest: str) -> None:
+        """Have other hubs find it, where there are others."""
+        if self._contents is not None:
+            await self._contents.keep(digest, self.path(digest))
+
+    async def find(self, digest: str) -> bytes:
+        """Return the zip of this digest; it may be another hub that has taken it in. Raises FileNotFoundError."""
+        try:
+            return await asyncio.to_thread(self.read, digest)
+        except FileNotFoundError:
+            if self._contents is None:
+                raise
+        draft = self.folder / f"{uuid4()}{_DRAFT_ENDING}"
+        try:
+            if await self._contents.fetch(digest, draft):
+                draft.rename(self.path(digest))
+        finally:
+            draft.unlink(missing_ok=True)
+        return await asyncio.to_thread(self.read, digest)
 
     def read(self, digest: str) -> bytes:
         """Return the zip of this digest. Raises FileNotFoundError when it is not there or not what it was."""

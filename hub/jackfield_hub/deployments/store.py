@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, select, update
+from sqlalchemy import ColumnElement, Update, and_, func, or_, select, update
 
 from jackfield_hub.database import Transaction
 from jackfield_hub.deployments.shapes import Deployment, DeploymentState
@@ -51,15 +52,39 @@ async def finish(
     return await tx.count_changed(changed) == 1
 
 
-async def list_source_digests(tx: Transaction) -> set[str]:
-    """Return the digests of all sources some deployment names."""
-    return {row["source_digest"] for row in await tx.rows(select(deployments.c.source_digest).distinct())}
+@dataclass(frozen=True)
+class Kept:
+    """Digests of what deployments still need."""
+
+    sources: set[str]
+    bundles: set[str]
 
 
-async def list_bundle_digests(tx: Transaction) -> set[str]:
-    """Return the digests of all bundles some deployment made."""
-    made = select(deployments.c.bundle_digest).where(deployments.c.bundle_digest.is_not(None))
-    return {row["bundle_digest"] for row in await tx.rows(made.distinct())}
+async def list_kept(tx: Transaction, count: int) -> Kept:
+    """Return what is named by the last `count` deployments of each connector version, and its last `count` good ones.
+
+    The very last good one answers calls. Those that are under way are among the last.
+    """
+    version = (deployments.c.organization_id, deployments.c.connector_name, deployments.c.connector_version)
+    numbered = select(
+        deployments.c.source_digest,
+        deployments.c.bundle_digest,
+        _number(*version).label("number"),
+        _number(*version, deployments.c.state == DeploymentState.DEPLOYED).label("number_in_state"),
+    ).subquery()
+    is_good = and_(numbered.c.number_in_state <= count, numbered.c.bundle_digest.is_not(None))
+    rows = await tx.rows(
+        select(numbered.c.source_digest, numbered.c.bundle_digest).where(or_(numbered.c.number <= count, is_good))
+    )
+    return Kept(
+        sources={row["source_digest"] for row in rows},
+        bundles={row["bundle_digest"] for row in rows if row["bundle_digest"]},
+    )
+
+
+def _number(*group: ColumnElement[Any]) -> ColumnElement[int]:
+    """Number the deployments of a group, the last one being 1."""
+    return func.row_number().over(partition_by=group, order_by=deployments.c.seq.desc())
 
 
 async def _find(tx: Transaction, *conditions: ColumnElement[bool]) -> Deployment | None:

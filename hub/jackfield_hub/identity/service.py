@@ -11,6 +11,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
+from jackfield_hub.auths.sealing import newest_data_key
 from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Conflict, InvalidInput, Unauthorized, UnknownUser, UserExists
@@ -92,6 +93,7 @@ async def create_organization(
     now = hub.clock()
     async with hub.database.transaction() as tx:
         await store.insert_organization(tx, id=new.id, name=name, created_at=now)
+        await newest_data_key(hub.vault, tx, new.id, now)  # by it a hub knows whether its master key is the right one
         await store.insert_user(
             tx,
             id=new.owner_id,

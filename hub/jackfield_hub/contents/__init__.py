@@ -1,0 +1,1 @@
+"""Sources and bundles where all hubs of one database find them."""
