@@ -29,6 +29,13 @@ class OperationKind(StrEnum):
     PRIVATE = "private"  #: called by the platform only, for example `#token_request`
 
 
+class Isolation(StrEnum):
+    """Which calls of a connector may share a process. Those of two organizations never do."""
+
+    ORGANIZATION = "organization"  #: all calls of one organization
+    CALL = "call"  #: none: every call has a process of its own, and finds modules as they were imported
+
+
 @dataclass(frozen=True)
 class ServiceRef:
     """The service a connector talks to: its name and integer version."""
@@ -49,6 +56,7 @@ class Metadata:
     tags: tuple[str, ...] = ()
     is_trigger: bool = False
     has_raw_http: bool = False
+    isolation: Isolation = Isolation.ORGANIZATION
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Metadata:
@@ -80,6 +88,7 @@ class Metadata:
             tags=_tags(data),
             is_trigger=_flag(data, "isTrigger"),
             has_raw_http=_flag(_object(data, "rawHttp"), "enabled"),
+            isolation=_isolation(data),
         )
 
     def to_json(self) -> JsonObject:
@@ -92,6 +101,7 @@ class Metadata:
             "tags": list(self.tags),
             "isTrigger": self.is_trigger,
             "rawHttp": {"enabled": self.has_raw_http},
+            "isolation": self.isolation.value,
         }
 
 
@@ -200,6 +210,14 @@ def _service(data: JsonObject) -> ServiceRef:
     if not str(version).isdecimal() or isinstance(version, bool):
         raise MetadataMistake('connector.json: "service.version" must be a whole number like "1"')
     return ServiceRef(_text(service, "name"), int(version))
+
+
+def _isolation(data: JsonObject) -> Isolation:
+    try:
+        return Isolation(data.get("isolation", Isolation.ORGANIZATION))
+    except ValueError:
+        known = " or ".join(f'"{isolation}"' for isolation in Isolation)
+        raise MetadataMistake(f'connector.json: "isolation" must be {known}') from None
 
 
 def _tags(data: JsonObject) -> tuple[str, ...]:

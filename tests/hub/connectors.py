@@ -43,7 +43,12 @@ def say(nothing: Nothing) -> Words:
 
 
 def connector_zip(
-    name: str = "acme", words: str = "hello", *, version: str = "1.0", files: dict[str, str] | None = None
+    name: str = "acme",
+    words: str = "hello",
+    *,
+    version: str = "1.0",
+    files: dict[str, str] | None = None,
+    **metadata: Any,
 ) -> bytes:
     """Return a connector whose `say` answers `{"words": words}`. `files` are added, or put in place of its own."""
     package = name.replace("-", "_")
@@ -53,9 +58,9 @@ def connector_zip(
         f"{package}/operations/__init__.py": "",
         f"{package}/operations/say.py": _SAY.format(name=package, words=words),
     } | (files or {})
-    metadata = connector_json(name=name, version=version, service={"name": name, "version": "1"})
+    described = connector_json(name=name, version=version, service={"name": name, "version": "1"}, **metadata)
     parts = [Part(f"{name}/{path}", text.encode()) for path, text in content.items()]
-    return forge([Part(f"{name}/connector.json", metadata), *parts])
+    return forge([Part(f"{name}/connector.json", described), *parts])
 
 
 def deployment_path(name: str, deployment_id: str, version: str = "1.0") -> str:

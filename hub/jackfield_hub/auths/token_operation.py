@@ -15,6 +15,7 @@ from jackfield.egress.grant import Grant
 from jackfield.egress.policy import AddressPolicy
 from jackfield.egress.templates import resolve_template
 from jackfield.exchange import JsonObject, Request, Response
+from jackfield.manifest import Isolation
 from jackfield.oauth.errors import ProviderBroken, TokenRefused
 from jackfield.oauth.token_answers import token_operation_answer
 from jackfield.oauth.token_requests import token_operation_input
@@ -46,7 +47,8 @@ async def run_token_operation(hub: Hub, auth: OpenedAuth) -> Response:
     metadata, digest = connector.manifest.metadata, connector.bundle_digest
     key = WorkerKey(organization_id, f"{metadata.name}~{metadata.version}", digest)
     try:
-        bundle = Bundle(await hub.bundles.unchanged(digest), metadata.name.replace("-", "_"), digest)
+        bundle = Bundle(await hub.bundles.unchanged(digest), metadata.name.replace("-", "_"), digest, Isolation.CALL)
+        # In a process of its own: what somebody typed in stays in no memory in which a call runs later.
         done = await hub.workers.call(key, bundle, _call(way, auth), send, deadline)
     except (BundleChanged, OSError):
         raise ProviderBroken(

@@ -67,6 +67,7 @@ class WorkerLink(asyncio.Protocol):
         self.loaded: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.loaded.add_done_callback(_look)
         self._transport: asyncio.Transport | None = None
+        self._connection = seat.connection
         self._stderr = seat.stderr
         self._end = end
         self._calls: dict[int, _OpenCall] = {}
@@ -90,6 +91,12 @@ class WorkerLink(asyncio.Protocol):
     @property
     def is_loaded(self) -> bool:
         return self.loaded.done()
+
+    async def connect(self) -> None:
+        """Listen to the worker, and give it its time to import."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.limits.load_seconds, self.check_loaded)
+        await loop.create_unix_connection(lambda: self, sock=self._connection)
 
     async def call(self, call: runner.Call, send: SendRequest, deadline: float) -> WorkerOutcome:
         """Return how the call ended. Never raises for anything the worker does."""

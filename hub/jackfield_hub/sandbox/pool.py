@@ -3,7 +3,8 @@
     call ──► key ──► a warm worker, or a new one (one start for all who wait) ──► outcome
                        └─ too many deaths lately: refused for a while
 
-A key is (organization that calls, connector, bundle): no two organizations ever share a process.
+A key is (organization that calls, connector, bundle): no two organizations ever share a process. A connector may ask
+for a process for each call: then a few wait that have loaded it and run nothing yet.
 """
 
 from __future__ import annotations
@@ -20,20 +21,21 @@ from typing import Any, NamedTuple
 from jackfield import runner
 from jackfield.errors import ConnectorError, OperationError, TimedOut
 from jackfield.exchange import JsonObject
-from jackfield.manifest import Metadata
+from jackfield.manifest import Isolation, Metadata
 from jackfield_hub.sandbox import frames
 from jackfield_hub.sandbox.circuit import Circuit
 from jackfield_hub.sandbox.counters import Counters
 from jackfield_hub.sandbox.failures import LoadFailed, Overloaded, WorkerLost, WorkerOutcome, WorkerPaused, failed
 from jackfield_hub.sandbox.jail import Rung
+from jackfield_hub.sandbox.keeper import Keeper
 from jackfield_hub.sandbox.launcher import Launcher, ZygoteLost
 from jackfield_hub.sandbox.limits import Limits
 from jackfield_hub.sandbox.link import SendRequest, WorkerLink
 from jackfield_hub.sandbox.orders import Hire
 from jackfield_hub.sandbox.scratch import Scratch
+from jackfield_hub.sandbox.spares import Spares
 
 LONGEST_SWEEP_SECONDS = 15.0
-RESTART_SECONDS = 0.5
 NOT_LOADED = "The connector could not be loaded. Its author finds the reason in its log."
 
 
@@ -52,6 +54,7 @@ class Bundle:
     folder: Path
     package: str
     digest: str
+    isolation: Isolation = Isolation.ORGANIZATION
 
 
 class _Hired(NamedTuple):
@@ -67,43 +70,48 @@ class Pool:
     ) -> None:
         """`rung` None: the highest this host allows, `lowest` at least."""
         self.limits = limits or Limits()
-        self.rung = rung
-        self._lowest = lowest
         self.counters = Counters()
-        self.rung_reason = ""  #: why it is not the highest, in the words of the host
+        self._keeper = Keeper(rung, lowest, self._bury, self._lose_all)
+        self._spares = Spares()
         self._scratch = Scratch()
         self._hired: dict[int, _Hired] = {}
         self._serving: dict[WorkerKey, WorkerLink] = {}
         self._circuits: dict[WorkerKey, Circuit] = {}
         self._numbers = count(1)
-        self._launcher: Launcher | None = None
-        self._is_up = asyncio.Event()
-        self._is_stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
+    def rung(self) -> Rung | None:
+        """How workers are confined; None until they have been started."""
+        return self._keeper.rung
+
+    @property
+    def rung_reason(self) -> str:
+        """Why it is not the highest rung, in the words of the host."""
+        return self._keeper.rung_reason
+
+    @property
     def first_pid(self) -> int | None:
-        """The process all workers come from, None while there is none."""
-        return self._launcher.pid if self._launcher else None
+        """The process all others come from, None while there is none."""
+        return self._keeper.pid
 
     async def start(self) -> None:
         """Start the zygote. Raises ZygoteLost when it does not rise, in no rung or not in the one asked for."""
-        await self._climb(self.rung or Rung.NAMESPACES)
+        await self._keeper.start()
         if self.rung is not Rung.NAMESPACES:
             self._scratch.open()
         self._keep(self._sweep())
 
     async def stop(self) -> None:
         """Take no more calls, give the open ones a while, then end all workers."""
-        self._is_stopping = True
+        self._keeper.refuse()
         answers = [answer for hired in self._hired.values() for answer in hired.link.awaited()]
         if answers:
             await asyncio.wait(answers, timeout=self.limits.drain_seconds)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._launcher is not None:
-            await self._launcher.stop()
+        await self._keeper.stop()
         self._forget_all("The hub is stopping.")
         self._scratch.close()
 
@@ -127,7 +135,7 @@ class Pool:
 
         Raises LoadFailed, with what the connector's author has to know, when there is none by the `deadline`.
         """
-        link = await self._hire(None, bundle, deadline)
+        link = await self._hire(None, bundle, deadline, describes=True)
         try:
             manifest = frames.check_json_object(await _loaded(link, deadline))
         except TimedOut:
@@ -161,15 +169,44 @@ class Pool:
         self, key: WorkerKey, bundle: Bundle, call: runner.Call, send: SendRequest, deadline: float
     ) -> WorkerOutcome:
         try:
+            if bundle.isolation is Isolation.CALL:
+                return await self._call_alone(key, bundle, call, send, deadline)
             link = await self._find(key, bundle, deadline)
+            return self._forgiven(key, link, await link.call(call, send, deadline))
         except LoadFailed as failure:
             return failed(ConnectorError(NOT_LOADED), failure.reason)
         except OperationError as error:
             return failed(error)
-        outcome = await link.call(call, send, deadline)
+
+    async def _call_alone(
+        self, key: WorkerKey, bundle: Bundle, call: runner.Call, send: SendRequest, deadline: float
+    ) -> WorkerOutcome:
+        """Run the call in a process that has run nothing else, and end it. Raises like `_find`."""
+        with self._spares.running(key):
+            link = await self._take_spare(key, bundle, deadline)
+            try:
+                self._keep(self._fill_up(key, bundle))
+                await _loaded(link, deadline)
+                return self._forgiven(key, link, await link.call(call, send, deadline))
+            finally:
+                self._end(link)
+
+    def _forgiven(self, key: WorkerKey, link: WorkerLink, outcome: WorkerOutcome) -> WorkerOutcome:
         if key in self._circuits and not link.was_bad:
             self._circuits[key].succeeded()
         return outcome
+
+    async def _take_spare(self, key: WorkerKey, bundle: Bundle, deadline: float) -> WorkerLink:
+        self._check_circuit(key)
+        return self._spares.take(key) or await self._hire(key, bundle, deadline)
+
+    async def _fill_up(self, key: WorkerKey, bundle: Bundle) -> None:
+        """Have workers in reserve, as long as there is room and the connector does not keep crashing."""
+        with suppress(Overloaded, OperationError), self._spares.filling(key) as is_first:
+            while is_first and self._spares.is_short(key):
+                self._check_circuit(key)
+                link = await self._hire(key, bundle, time.monotonic() + self.limits.load_seconds)
+                self._spares.put(key, link)
 
     async def _find(self, key: WorkerKey, bundle: Bundle, deadline: float) -> WorkerLink:
         """Return a loaded worker of this key. Raises LoadFailed, Overloaded, or the error the call ends with."""
@@ -194,52 +231,46 @@ class Pool:
     # hiring
 
     async def _hire(
-        self, key: WorkerKey | None, bundle: Bundle, deadline: float, limits: Limits | None = None
+        self,
+        key: WorkerKey | None,
+        bundle: Bundle,
+        deadline: float,
+        limits: Limits | None = None,
+        *,
+        describes: bool = False,
     ) -> WorkerLink:
         """Return a new worker, which may still be loading; or the one somebody else has just hired."""
+        is_shared = key is not None and bundle.isolation is Isolation.ORGANIZATION
         while True:
-            launcher = await self._up(deadline)
-            link = self._serving.get(key) if key else None
+            launcher = await self._keeper.launcher(deadline)
+            link = self._serving.get(key) if key and is_shared else None
             if link is not None and link.is_usable:
                 return link
             self._make_room()
             with suppress(ZygoteLost):
-                return await self._hire_from(launcher, key, bundle, limits or self.limits)
-            self._is_up.clear()
+                link = self._hire_from(launcher, bundle, limits or self.limits, key, describes=describes)
+                if key and is_shared:
+                    self._serving[key] = link
+                await link.connect()
+                return link
+            self._keeper.doubt()
 
-    async def _up(self, deadline: float) -> Launcher:
-        """Return the zygote's launcher, waiting for it while it is being restarted."""
-        if self._is_stopping:
-            raise Overloaded("the hub is stopping")
-        try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                await self._is_up.wait()
-        except TimeoutError:
-            raise WorkerLost("No worker could be started in time.") from None
-        assert self._launcher is not None
-        return self._launcher
-
-    async def _hire_from(self, launcher: Launcher, key: WorkerKey | None, bundle: Bundle, limits: Limits) -> WorkerLink:
+    def _hire_from(
+        self, launcher: Launcher, bundle: Bundle, limits: Limits, key: WorkerKey | None, *, describes: bool
+    ) -> WorkerLink:
         number = next(self._numbers)
-        scratch = self._scratch.make(number)
         order = Hire(
             worker=number,
             folder=str(bundle.folder),
-            scratch=scratch,
-            describes=key is None,
+            scratch=self._scratch.make(number),
+            describes=describes,
             max_result_bytes=limits.result_bytes,
             max_log_bytes=limits.log_bytes,
             max_processor_seconds=limits.processor_seconds,
         )
-        seat = launcher.hire(order)
-        link = WorkerLink(number, seat, limits, self._end)
+        link = WorkerLink(number, launcher.hire(order), limits, self._end)
         self.counters["started"] += 1
         self._hired[number] = _Hired(link, key)
-        if key is not None:
-            self._serving[key] = link
-        loop = asyncio.get_running_loop()
-        loop.call_later(limits.load_seconds, link.check_loaded)
-        await loop.create_unix_connection(lambda: link, sock=seat.connection)
         return link
 
     def _make_room(self) -> None:
@@ -262,8 +293,7 @@ class Pool:
         link.is_retired = True
         if hired.key and self._serving.get(hired.key) is link:
             del self._serving[hired.key]
-        if self._launcher is not None:
-            self._launcher.kill(link.number)
+        self._keeper.kill(link.number)
 
     def _bury(self, number: int, status: int | None) -> None:
         """A worker's process is gone."""
@@ -275,6 +305,7 @@ class Pool:
         self._scratch.remove(number)
         if hired.key and self._serving.get(hired.key) is hired.link:
             del self._serving[hired.key]
+        self._spares.forget(hired.key, hired.link)
         if hired.key and hired.link.was_bad:
             self._circuits.setdefault(hired.key, Circuit()).died()
 
@@ -283,40 +314,9 @@ class Pool:
             hired.link.fail(WorkerLost(reason))
             self._bury(hired.link.number, None)
 
-    # the zygote
-
-    async def _climb(self, rung: Rung) -> None:
-        """Rise in this rung, or in the highest one below it that the host allows, unless a certain one is wanted."""
-        try:
-            await self._rise(rung)
-        except ZygoteLost as refusal:
-            if self.rung or rung is self._lowest:
-                raise
-            self.rung_reason = self.rung_reason or str(refusal)
-            await self._climb(rung.below)
-
-    async def _rise(self, rung: Rung) -> None:
-        launcher = Launcher(rung, self._bury, self._mend)
-        await launcher.start()
-        self._launcher, self.rung = launcher, rung
-        self._is_up.set()
-
-    def _mend(self) -> None:
-        """The zygote is gone and all workers with it: answer their calls and start another."""
-        self._is_up.clear()
+    def _lose_all(self) -> None:
+        self.counters["lost_zygotes"] += 1
         self._forget_all("The process that runs connectors was lost and is being restarted.")
-        if not self._is_stopping:
-            self._keep(self._restart())
-
-    async def _restart(self) -> None:
-        if self._launcher is not None:
-            await self._launcher.stop()
-        while True:
-            # In the same rung or not at all: a host that has changed its mind must not weaken the jail unnoticed.
-            with suppress(ZygoteLost):
-                await self._rise(self.rung or Rung.NAMESPACES)
-                return
-            await asyncio.sleep(RESTART_SECONDS)
 
     async def _sweep(self) -> None:
         """End workers nobody has used for a while, and forget circuits that have calmed down."""
@@ -324,8 +324,8 @@ class Pool:
         while True:
             await asyncio.sleep(min(idle_seconds / 4, LONGEST_SWEEP_SECONDS))
             now = time.monotonic()
-            for link in list(self._serving.values()):
-                if link.is_loaded and not link.open_calls and now - link.last_used > idle_seconds:
+            for link, key in list(self._hired.values()):
+                if key and link.is_loaded and not link.open_calls and now - link.last_used > idle_seconds:
                     self._end(link)
             self._circuits = {key: circuit for key, circuit in self._circuits.items() if not circuit.is_calm()}
 
