@@ -17,6 +17,8 @@ from jackfield_hub import docs_page, health
 from jackfield_hub.auths import routes as auths
 from jackfield_hub.calls import routes as calls
 from jackfield_hub.calls.call_path import CallPath
+from jackfield_hub.calls.history import routes as history
+from jackfield_hub.calls.history import sweep as history_sweep
 from jackfield_hub.calls.openapi import describe_call_path
 from jackfield_hub.catalog import permission_routes as permissions
 from jackfield_hub.catalog import routes as catalog
@@ -46,6 +48,7 @@ ROUTERS = (
     deployments.router,
     permissions.router,
     calls.router,
+    history.router,
     files.router,
     identity.router,
     members.router,
@@ -74,7 +77,10 @@ class Api(FastAPI):
         self.add_exception_handler(Exception, _apologise)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await super().__call__(scope, _at_most(self._largest_body, receive), send)
+        hub: Hub = self.state.hub
+        with hub.bodies.room() as room:
+            scope.setdefault("state", {})["room"] = room
+            await super().__call__(scope, _at_most(self._largest_body, receive), send)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -85,6 +91,7 @@ class Api(FastAPI):
 def create_app(hub: Hub) -> App:
     """Return the application that serves this hub, and begin to build what is deployed."""
     build.register(hub)
+    history_sweep.register(hub)
     sweep.register(hub)
     return FrontDoor(CallPath(hub, Api(hub)), hub.numbers, hub.traces)
 

@@ -19,10 +19,11 @@ class DataFolderMistake(Exception):
 
 
 @contextmanager
-def own(folder: Path) -> Generator[None]:
+def own(folder: Path) -> Generator[int]:
     """Make the folder if need be and keep every other hub out of it until the block ends.
 
-    Raises DataFolderMistake. The lock is the kernel's: it is gone with the process, however that ends.
+    Gives the descriptor of the lock. The lock is the kernel's: it is gone with the process, however that ends, and with
+    all others that were given the descriptor. Raises DataFolderMistake.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -32,7 +33,7 @@ def own(folder: Path) -> Generator[None]:
         raise DataFolderMistake(f"{folder} cannot be written: {reason.strerror}; choose another with --data") from None
     try:
         _lock(folder, lock)
-        yield
+        yield lock
     finally:
         os.close(lock)
 
@@ -67,7 +68,6 @@ def let_workers_read(tree: Path) -> None:
                 file.chmod(0o644)
 
 
-def write_secret(path: Path, content: bytes) -> None:
 def hub_id(folder: Path) -> str:
     """Return what the hub of this folder is called among hubs that share a database; the first time, a new name."""
     file = folder / "hub.id"
@@ -76,6 +76,7 @@ def hub_id(folder: Path) -> str:
     return file.read_text()
 
 
+def write_secret(path: Path, content: bytes) -> None:
     """Write a file only its owner may read: wholly or not at all, and on the disk when this returns."""
     draft = path.with_name(f".{path.name}.new")
     draft.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ async def read_readiness(hub: CurrentHub) -> dict[str, str]:
 
     `rung` says how connectors are confined: R1 and R2 are jails, R4 is none.
     """
-    if hub.is_draining:
+    if hub.is_leaving or hub.is_draining:
         raise Unavailable("The hub is stopping")
     await hub.database.ping()
     return {"status": "ready", "rung": hub.confinement.rung}

@@ -60,6 +60,7 @@ class JackfieldProtocol(HttpToolsProtocol):
     _is_whole = True  #: the last request has come to its end
     _has_moved = False  #: by what has just come
     _is_over = False  #: nothing more is read from this connection
+    _is_leaving = False  #: the next answer is the last
 
     _begun = _taken_bytes = 0  #: how many requests have begun here, how many bytes have come
     _waiting: tuple[Wait, int] | None = None
@@ -103,6 +104,8 @@ class JackfieldProtocol(HttpToolsProtocol):
         self._is_in_head, self._has_moved = False, True
         self.url = _path_of(self.url)
         super().on_headers_complete()
+        if self._is_leaving:
+            self.leave()
 
     def on_body(self, body: bytes) -> None:
         self._has_moved = True
@@ -111,6 +114,12 @@ class JackfieldProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._is_whole = True
         super().on_message_complete()
+
+    def leave(self) -> None:
+        """Close after the next answer, which says so. Whoever has just sent a request is still served."""
+        self._is_leaving = True
+        if self._has_a_request() and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
 
     def look(self, now: float, patience: Patience) -> None:
         """Let a client go that keeps us waiting for too long. To be called every now and then (`now` in seconds)."""

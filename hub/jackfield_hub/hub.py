@@ -77,6 +77,7 @@ class Hub:
     known_lists: Known[Listing] = field(default_factory=lambda: Known(2_000, 64 * MEBIBYTE))
     known_auths: Known[SealedAuth] = field(default_factory=lambda: Known(50_000, 64 * MEBIBYTE))
     renewals: Flights[SealedAuth] = field(default_factory=Flights[SealedAuth])
+    counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  #: of many rows at once
     numbers: Numbers = field(default_factory=Numbers)
     traces: Traces | None = None  #: None: nobody wants to see spans
     process: str = ""  #: which of several processes this is, for example "api 2"; empty for the only one
@@ -119,7 +120,8 @@ class Hub:
 async def open_hub(settings: Settings, clock: Clock | None = None, process: str = "") -> AsyncGenerator[Hub]:
     """Give a running hub with its tables in place; when the block ends, stop its parts in the opposite order.
 
-    With `process`, the name of one of several, the data folder is owned by whoever started them.
+    With `process`, the name of one of several, the data folder is owned by whoever started them. The clock is this
+    machine's, or the database's where hubs on several machines may share it, if it is not said.
     """
     async with AsyncExitStack() as closing:
         if not process:
@@ -135,7 +137,7 @@ async def open_hub(settings: Settings, clock: Clock | None = None, process: str 
         clock = clock or (time.time if database.is_sqlite else shared_clock)
         await database.migrate()
         vault = await open_vault(settings, database)
-        ledger = await open_ledger(settings, database)
+        ledger = await open_ledger(settings, database, process)
         closing.push_async_callback(ledger.close)
         numbers, traces = Numbers(settings.metrics_connectors), open_traces(settings)
         if traces is not None:

@@ -1,29 +1,29 @@
-"""`jackfield serve`: run a hub."""
+"""`jackfield serve`: run a hub, as one process or as several."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import uvloop
 from rich_click import RichCommand
-from uvicorn import Server
 
 from jackfield.cli.mistakes import CommandFailed
 from jackfield_hub.auths.master_key import MasterKeyMistake
 from jackfield_hub.data_folder import DataFolderMistake
 from jackfield_hub.database import DatabaseAway
-from jackfield_hub.first_start import make_first_organization
 from jackfield_hub.hub import open_hub
 from jackfield_hub.logs import configure_logs
+from jackfield_hub.processes.supervisor import DidNotStart, supervising
 from jackfield_hub.sandbox.confinement import NotConfined
-from jackfield_hub.server import CannotListen, open_socket, serving, url_of
+from jackfield_hub.server import CannotListen, Farewell, open_socket, serving, url_of
 from jackfield_hub.settings import SettingMistake, Settings, read_settings
-from jackfield_hub.trust import TooManyToTrust, read_trust
+from jackfield_hub.start import begin
+from jackfield_hub.trust import TooManyToTrust
 
 
 @click.command(cls=RichCommand)
@@ -33,7 +33,10 @@ from jackfield_hub.trust import TooManyToTrust, read_trust
     "--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of its data.  [default: .jackfield]"
 )
 @click.option("--database", metavar="URL", help="sqlite:///… or postgresql://…  [default: a file in the data folder]")
-def serve(port: int | None, host: str | None, data: Path | None, database: str | None) -> None:
+@click.option(
+    "--processes", "--workers", "processes", type=int, help="How many processes serve requests.  [default: 1]"
+)
+def serve(port: int | None, host: str | None, data: Path | None, database: str | None, processes: int | None) -> None:
     """Run a hub on this machine, until Ctrl-C.
 
     The first start makes an organization and writes its tokens to tokens.json in the data folder.
@@ -42,40 +45,45 @@ def serve(port: int | None, host: str | None, data: Path | None, database: str |
     os.umask(0o077)  # whatever the hub writes is its owner's alone
     configure_logs()
     try:
-        settings = read_settings(port=port, host=host, data_dir=data, database=database)
-        uvloop.run(_serve(settings))
+        settings = read_settings(port=port, host=host, data_dir=data, database=database, processes=processes)
+        uvloop.run(_serve(settings) if settings.processes == 1 else _supervise(settings))
     except (SettingMistake, DataFolderMistake, MasterKeyMistake, CannotListen, TooManyToTrust) as mistake:
         raise CommandFailed(str(mistake)) from None
     except DatabaseAway:
         raise CommandFailed("the database does not answer", "look at its address: --database") from None
     except NotConfined as reason:
         raise CommandFailed(f"connectors would not be confined: {reason}", "jackfield doctor") from None
+    except DidNotStart as failure:
+        raise CommandFailed(str(failure), failure.hint) from None
 
 
 async def _serve(settings: Settings) -> None:
-    listener = open_socket(settings.host, settings.port)
+    listener, farewell = open_socket(settings.host, settings.port), Farewell()
     async with open_hub(settings) as hub:
-        warning = await read_trust(hub)
-        if warning is not None:
-            say(warning)
-        tokens_file = await make_first_organization(hub)
-        if tokens_file is not None:
-            say(f"First start: the tokens of your organization are in {tokens_file}")
-        gc.collect()
-        gc.freeze()  # what is loaded now stays for ever: the collector need not look through it again and again
+        for text in await begin(hub):
+            say(text)
         async with serving(hub, listener) as server:
             say(f"The hub listens on {url_of(listener)} (read its API at /docs); Ctrl-C stops it")
-            await _asked_to_stop(server)
-            hub.is_draining = True
+            await _asked_to_stop(farewell.hurry)
             say("Stopping: finishing what is running")
+            await farewell.take(hub, server)
 
 
-async def _asked_to_stop(server: Server) -> None:
+async def _supervise(settings: Settings) -> None:
+    configure_logs("supervisor")
+    async with supervising(settings, say) as supervisor:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, supervisor.restart_gently)
+        await _asked_to_stop(supervisor.hurry)
+        say("Stopping: finishing what is running")
+
+
+async def _asked_to_stop(hurry: Callable[[], None]) -> None:
     """Return at the first SIGTERM or Ctrl-C; a later one stops without waiting."""
     asked = asyncio.Event()
 
     def stop() -> None:
-        server.force_exit = asked.is_set()
+        if asked.is_set():
+            hurry()
         asked.set()
 
     loop = asyncio.get_running_loop()

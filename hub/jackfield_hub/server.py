@@ -17,6 +17,7 @@ from jackfield_hub.hub import Hub
 
 BACKLOG = 4096
 DRAIN_LOOK_SECONDS = 0.01
+LINGER_SECONDS = 0.25  # for whoever is about to send another request on a connection that is kept
 LAST_WORDS_SECONDS = 1.0  # for those who were cut off, to be told so
 TICK_SECONDS = 0.5  # how often the Date header is renewed, and slow clients are looked for
 PATIENCE = Patience()
@@ -59,6 +60,43 @@ async def serving(hub: Hub, listener: socket.socket, patience: Patience = PATIEN
         hub.is_draining = True
         await _drain(server, hub.settings.drain_seconds)
         ticking.cancel()
+
+
+class Farewell:
+    """How a hub stops serving: first it says so, then it takes no more connections, then it ends those that are idle.
+
+    /readyz 503 ─ notice_seconds ─▶ no more connections ─ linger ─▶ the block of `serving` ends: no more work
+    """
+
+    def __init__(self) -> None:
+        self._haste = asyncio.Event()
+        self._server: Server | None = None
+
+    def hurry(self) -> None:
+        """Wait for nothing any more, not even for what is running."""
+        self._haste.set()
+        if self._server is not None:
+            self._server.force_exit = True
+
+    async def take(self, hub: Hub, server: Server, linger_seconds: float = LINGER_SECONDS) -> None:
+        """Return when no client is surprised any more that the hub goes away."""
+        self._server = server
+        server.force_exit = self._haste.is_set()
+        hub.is_leaving = True
+        await self._wait(hub.settings.notice_seconds)
+        for listening in server.servers:
+            listening.close()
+        for connection in list(server.server_state.connections):
+            if isinstance(connection, JackfieldProtocol):
+                connection.leave()
+        give_up_at = time.monotonic() + linger_seconds
+        while server.server_state.connections and time.monotonic() < give_up_at and not self._haste.is_set():  # noqa: ASYNC110
+            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._haste.wait()
 
 
 def _take_all_descriptors() -> None:

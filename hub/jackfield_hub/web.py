@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
+from jackfield_hub.body_budget import Room
 from jackfield_hub.errors import TooLarge
 from jackfield_hub.hub import Hub
 from jackfield_hub.idempotency.shapes import KEY_HEADER, REPLAYED_HEADER, Promise
@@ -102,15 +103,21 @@ def say_replayed(request: Request, promise: Promise | None) -> None:
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the whole body. Raises TooLarge as soon as it is clear that there are more than `max_bytes`."""
+    """Return the whole body. Raises TooLarge as soon as it is clear that there are more than `max_bytes`.
+
+    Raises Unavailable when other large bodies leave no room for it.
+    """
+    room: Room = request.state.room
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise _too_large(max_bytes)
+    room.expect(int(announced) if announced.isdecimal() else 0)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > max_bytes:
             raise _too_large(max_bytes)
+        room.hold(len(body))
     return bytes(body)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -20,6 +19,7 @@ from jackfield_hub.services.declared import ServiceDiffers
 from jackfield_hub.settings import Settings
 from tests.hub.people import Answer, Person, end_user
 from tests.hub.shop import KEY, ThirdParty, put_in_place, third_party
+from tests.hub.stored import stored
 
 CALL = "/core/v1/connectors/shop/versions/1.0/call"
 CLOSED = "/core/v1/connectors/closed-shop/versions/1.0/call"
@@ -48,9 +48,7 @@ def call(operation: str, given: Any = None, **more: Any) -> dict[str, Any]:
 
 def tasks(settings: Settings) -> list[dict[str, Any]]:
     """What is in the ledger, oldest first."""
-    with sqlite3.connect(settings.data_dir / "usage.db") as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute("SELECT * FROM tasks ORDER BY task_id")]
+    return stored(settings, "SELECT * FROM tasks ORDER BY task_id")
 
 
 async def usage(person: Person) -> int:
@@ -403,7 +401,9 @@ async def test_the_log_says_what_happened_and_holds_no_payload(hub: Hub, alice: 
 class TestWhenTimeOrRoomIsShort:
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        return settings.model_copy(update={"call_seconds": 0.5, "max_calls_at_once": 2, "drain_seconds": 0.2})
+        return settings.model_copy(
+            update={"call_seconds": 0.5, "max_calls_at_once": 2, "queue_seconds": 0.0, "drain_seconds": 0.2}
+        )
 
     async def test_a_call_that_takes_too_long_is_an_outcome(
         self, alice: Person, shop: ThirdParty, settings: Settings

@@ -18,6 +18,7 @@ from jackfield_hub.settings import Settings
 from tests.hub.graphql import ADDRESS, ask, code, create_user, problem, send
 from tests.hub.people import Person
 from tests.hub.shop import put_in_place
+from tests.hub.stored import all_that_is_stored
 
 USERS = """query($criteria: UserSearchCriteria, $first: Int, $after: String, $last: Int, $before: String) {
   users(criteria: $criteria, first: $first, after: $after, last: $last, before: $before) {
@@ -236,7 +237,7 @@ async def test_codes_and_tokens_are_stored_as_hashes_only(hub: Hub, alice: Perso
 
     made = await ask(alice, document, id=user_id)
 
-    stored = b"".join(path.read_bytes() for path in hub.settings.data_dir.glob("core.db*"))
+    stored = all_that_is_stored(hub.settings)
     assert made["authorize"]["accessToken"].encode() not in stored
     assert made["generateAuthorizationCode"]["authorizationCode"].encode() not in stored
 
@@ -274,7 +275,7 @@ class TestCalls:
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        return settings.model_copy(update={"graphql_seconds": 1.0, "max_calls_at_once": 1})
+        return settings.model_copy(update={"graphql_seconds": 1.0, "max_calls_at_once": 1, "queue_seconds": 0.0})
 
     async def tasks(self, person: Person) -> int:
         return (await person.get("/v1/usage")).json["tasks"]

@@ -130,7 +130,7 @@ class Couriers:
         assert process.stdout is not None
         courier = Courier(process, process.stdin)
         try:
-            await courier.tell(_told(self._settings))
+            await courier.tell(self._settings.told())
         except CourierLost:
             raise NoCourier from None
         if not await process.stdout.readline():
@@ -144,8 +144,3 @@ class Couriers:
             task = asyncio.create_task(leaving.dismiss(IDLE_SECONDS))
             self._dismissed.add(task)
             task.add_done_callback(self._dismissed.discard)
-
-
-def _told(settings: Settings) -> JsonObject:
-    told = settings.model_dump(mode="json", exclude={"master_key"})
-    return {**told, "master_key": settings.master_key.get_secret_value()}

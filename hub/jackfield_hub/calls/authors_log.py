@@ -6,7 +6,10 @@ Kept in memory only, the latest entries of each connector version: a traceback m
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from jackfield.exchange import JsonObject
 
 ENTRIES_A_CONNECTOR = 50
 CONNECTORS = 500  # the longest unused is forgotten first
@@ -25,14 +28,26 @@ class LogEntry:
     outcome: str
     text: str
 
+    def to_json(self) -> JsonObject:
+        return asdict(self)
+
 
 class AuthorsLog:
-    """The latest entries by organization, connector and version."""
+    """The latest entries by organization, connector and version.
+
+    Where a hub has several processes, `tell` passes on what is written here, and `remember` takes what others pass on.
+    """
 
     def __init__(self) -> None:
         self._entries: OrderedDict[Key, deque[LogEntry]] = OrderedDict()
+        self.tell: Callable[[Key, LogEntry], None] | None = None
 
     def write(self, key: Key, entry: LogEntry) -> None:
+        self.remember(key, entry)
+        if self.tell is not None:
+            self.tell(key, entry)
+
+    def remember(self, key: Key, entry: LogEntry) -> None:
         self._entries.setdefault(key, deque(maxlen=ENTRIES_A_CONNECTOR)).append(entry)
         self._entries.move_to_end(key)
         if len(self._entries) > CONNECTORS:

@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
+from jackfield_hub.body_budget import Room
 from jackfield_hub.calls import service
 from jackfield_hub.calls.body import read_call
 from jackfield_hub.errors import NotFound, Refused, TooLarge, WrongMethod
@@ -21,6 +22,7 @@ from jackfield_hub.front_door import App, Message, Receive, Scope, Send, answer
 from jackfield_hub.hub import Hub
 from jackfield_hub.idempotency.shapes import REPLAYED_HEADER, promise_for
 from jackfield_hub.identity import service as identity
+from jackfield_hub.identity.shapes import Caller
 
 ROUTE = "/core/v1/connectors/{name}/versions/{version}/call"
 _PREFIX, _SUFFIX = b"/core/v1/connectors/", b"/call"
@@ -45,7 +47,6 @@ class CallPath:
     def __init__(self, hub: Hub, behind: App) -> None:
         self._hub = hub
         self._behind = behind
-        self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         pieces = _pieces(scope)
@@ -54,15 +55,12 @@ class CallPath:
             return
         scope["state"]["route"] = ROUTE
         try:
-            with service.place_for_a_call(self._hub):
-                await _answer_call(send, await self._serve(scope, receive, pieces))
+            await _answer_call(send, await self._serve(scope, receive, pieces))
         except Refused as refusal:
             self._hub.numbers.count_refusal(refusal)
             await answer(send, refusal)
         except _ClientGone:
             pass  # nobody is left to answer, and nothing was run
-        finally:
-            self._running -= 1
 
     async def _serve(self, scope: Scope, receive: Receive, pieces: tuple[bytes, bytes]) -> bytes:
         if scope["method"] != "POST":
@@ -70,7 +68,14 @@ class CallPath:
         head = _read_head(scope)
         caller = await identity.identify(self._hub, head.authorization)
         scope["state"]["organization_id"] = caller.organization_id
-        body = await _read_body(receive, head, self._hub.settings.max_body_bytes)
+        service.check_takes_calls(self._hub)
+        with self._hub.bodies.room() as room:
+            # A client may take its time to send, and holds no place meanwhile.
+            body = await _read_body(receive, head, self._hub.settings.max_body_bytes, room)
+            async with service.place_for_a_call(self._hub, caller):
+                return await self._call(scope, caller, head, pieces, body)
+
+    async def _call(self, scope: Scope, caller: Caller, head: _Head, pieces: tuple[bytes, bytes], body: bytes) -> bytes:
         asked = read_call(body)
         called = service.Address(*(_decoded(piece) for piece in pieces))
         promise = promise_for(caller, "call", head.idempotency_key, *pieces, body)
@@ -108,10 +113,11 @@ def _read_head(scope: Scope) -> _Head:
     return _Head(authorization, announced, key)
 
 
-async def _read_body(receive: Receive, head: _Head, max_bytes: int) -> bytes:
+async def _read_body(receive: Receive, head: _Head, max_bytes: int, room: Room) -> bytes:
     body, more = bytearray(), head.announced_bytes <= max_bytes
     if not more:
         raise _too_large(max_bytes)
+    room.expect(head.announced_bytes)
     while more:
         message: Message = await receive()
         if message["type"] == "http.disconnect":
@@ -120,6 +126,7 @@ async def _read_body(receive: Receive, head: _Head, max_bytes: int) -> bytes:
         more = message.get("more_body", False)
         if len(body) > max_bytes:
             raise _too_large(max_bytes)
+        room.hold(len(body))
     return bytes(body)
 
 

@@ -7,8 +7,8 @@ for it, whatever happens.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import orjson
@@ -80,18 +80,21 @@ class Ending:
     error_code: str | None = None
 
 
-@contextmanager
-def place_for_a_call(hub: Hub) -> Generator[None]:
-    """Hold one of the hub's places for calls while the block runs. Raises Unavailable when there is none."""
+def check_takes_calls(hub: Hub) -> None:
+    """Raises Unavailable when the hub stops."""
     if hub.is_draining:
         raise Unavailable("The hub is stopping; call again in a moment", retry_after_seconds=5)
-    if hub.running_calls >= hub.settings.max_calls_at_once:
-        raise Unavailable("The hub runs as many calls as it may; call again in a moment")
-    hub.running_calls += 1
+
+
+@asynccontextmanager
+async def place_for_a_call(hub: Hub, caller: Caller) -> AsyncGenerator[None]:
+    """Hold one of the hub's places for calls while the block runs. Raises Unavailable when none gets free in time."""
+    check_takes_calls(hub)
+    await hub.places.take(caller.organization_id)
     try:
         yield
     finally:
-        hub.running_calls -= 1
+        hub.places.give_back(caller.organization_id)
 
 
 async def call(
@@ -258,7 +261,8 @@ async def _worker(hub: Hub, ready: ReadyCall) -> tuple[WorkerKey, Bundle]:
     metadata, digest = ready.connector.manifest.metadata, ready.connector.bundle_digest
     key = WorkerKey(ready.caller.organization_id, f"{metadata.name}~{metadata.version}", digest)
     try:
-        return key, Bundle(await hub.bundles.unchanged(digest), metadata.name.replace("-", "_"), digest)
+        folder = await hub.bundles.unchanged(digest)
+        return key, Bundle(folder, metadata.name.replace("-", "_"), digest, metadata.isolation)
     except (BundleChanged, OSError) as failure:
         log.error("bundle_damaged", connector=key.connector, digest=digest, **describe(failure))
         raise Unavailable("The stored connector is damaged, and nothing was run. Deploy it again.") from None

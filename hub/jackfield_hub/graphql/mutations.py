@@ -249,7 +249,7 @@ class Mutation:
         given = {} if asked.input is None else read_object_of("input", asked.input)
         call = call_of({"operation": asked.operation, "input": given, "authId": asked.auth_id})
         address = calls.Address(asked.connector, asked.version)
-        with calls.place_for_a_call(context.hub):
+        async with calls.place_for_a_call(context.hub, context.caller):
             ending = await calls.call(context.hub, context.caller, address, call, context.request_id)
         return CallConnectorPayload(
             output=ending.output.decode(), outcome=ending.outcome, client_mutation_id=asked.client_mutation_id

@@ -49,10 +49,18 @@ def write(connection: sqlite3.Connection, entries: Sequence[Entry], owner: str) 
 
     Claims are the owner's. Raises sqlite3.Error.
     """
+    return write_batches(connection, [(owner, entries)])[0]
+
+
+def write_batches(
+    connection: sqlite3.Connection, batches: Sequence[tuple[str, Sequence[Entry]]]
+) -> list[list[KeptCall | None]]:
+    """Store what several owners have given, all of it or nothing; return the results of each. Raises sqlite3.Error."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _store_tasks(connection, [entry.task for entry in entries if entry.task is not None])
-        results = [_do(connection, entry, owner) for entry in entries]
+        tasks = [entry.task for _, entries in batches for entry in entries if entry.task is not None]
+        _store_tasks(connection, tasks)
+        results = [[_do(connection, entry, owner) for entry in entries] for owner, entries in batches]
         connection.execute("COMMIT")
     except BaseException:
         connection.rollback()
@@ -65,12 +73,20 @@ def settle(connection: sqlite3.Connection, owner: str | None = None) -> int:
 
     With an owner, only what that one had claimed: others may still be alive.
     """
-    running = [PromiseState.RUNNING] if owner is None else [PromiseState.RUNNING, owner]
-    condition = "state = ?" if owner is None else "state = ? AND owner = ?"
+    return _settle(connection, "", []) if owner is None else _settle(connection, "AND owner = ?", [owner])
+
+
+def settle_all_but(connection: sqlite3.Connection, living: Sequence[str]) -> int:
+    """Do the same for all owners but those that live."""
+    return _settle(connection, f"AND owner NOT IN ({', '.join('?' * len(living))})", living)
+
+
+def _settle(connection: sqlite3.Connection, whose: str, owners: Sequence[str]) -> int:
+    which, values = f"state = ? {whose}", [PromiseState.RUNNING, *owners]
     connection.execute("BEGIN IMMEDIATE")
     try:
-        lost = connection.execute(f"SELECT task FROM promises WHERE {condition}", running).fetchall()  # noqa: S608
-        connection.execute(f"UPDATE promises SET state = ? WHERE {condition}", [PromiseState.UNKNOWN, *running])  # noqa: S608
+        lost = connection.execute(f"SELECT task FROM promises WHERE {which}", values).fetchall()  # noqa: S608
+        connection.execute(f"UPDATE promises SET state = ? WHERE {which}", [PromiseState.UNKNOWN, *values])  # noqa: S608
         _store_tasks(connection, [Task(**orjson.loads(text)) for (text,) in lost])
         connection.execute("COMMIT")
     except BaseException:
@@ -105,13 +121,19 @@ def _do(connection: sqlite3.Connection, entry: Entry, owner: str) -> KeptCall | 
 def _claim(connection: sqlite3.Connection, claim: Claim, owner: str) -> KeptCall | None:
     connection.execute("DELETE FROM promises WHERE created_at <= ? AND state != ?", (claim.since, PromiseState.RUNNING))
     known = _find_promise(connection, claim.promise, claim.since)
-    if known is not None and not may_run_again(claim, known):
-        return known
     task, promise = claim.task, claim.promise
+    if known is not None and not may_run_again(claim, known) and not _is_claimed(connection, claim):
+        return known
     text = orjson.dumps(task).decode()
     begun = (promise.body_hash, PromiseState.RUNNING, TaskOutcome.UNKNOWN, b"", task.task_id, text, owner)
     connection.execute(_CLAIM, (*_key_of(promise), *begun, task.started_at))
     return None
+
+
+def _is_claimed(connection: sqlite3.Connection, claim: Claim) -> bool:
+    """Say whether it is stored already: whoever gave it did not hear that, and gives it again."""
+    values = (*_key_of(claim.promise), claim.task.task_id, PromiseState.RUNNING)
+    return connection.execute(f"SELECT 1 FROM promises WHERE {_IS_CLAIM} AND state = ?", values).fetchone() is not None  # noqa: S608
 
 
 def may_run_again(claim: Claim, known: KeptCall) -> bool:

@@ -1,0 +1,63 @@
+"""One of several processes that serve requests: `python -m jackfield_hub.processes.api`, run by the supervisor."""
+
+from __future__ import annotations
+
+import socket
+
+import uvloop
+
+from jackfield_hub.auths.master_key import MasterKeyMistake
+from jackfield_hub.calls.authors_log import LogEntry
+from jackfield_hub.database import DatabaseAway
+from jackfield_hub.hub import Hub, open_hub
+from jackfield_hub.processes.channel import Heard, Said, Tell
+from jackfield_hub.processes.child import Child, being_child
+from jackfield_hub.sandbox.confinement import NotConfined
+from jackfield_hub.server import Farewell, serving
+from jackfield_hub.start import begin
+from jackfield_hub.trust import TooManyToTrust
+
+LINGER_SECONDS = 2.0  # for clients that keep their connection: others serve meanwhile, so there is no haste
+
+
+async def main() -> None:
+    farewell = Farewell()
+    async with being_child(farewell.hurry) as child:
+        try:
+            await _serve(child, farewell)
+        except (MasterKeyMistake, TooManyToTrust) as mistake:
+            child.cannot_start(str(mistake))
+        except DatabaseAway:
+            child.cannot_start("the database does not answer", "look at its address: --database")
+        except NotConfined as reason:
+            child.cannot_start(f"connectors would not be confined: {reason}", "jackfield doctor")
+
+
+async def _serve(child: Child, farewell: Farewell) -> None:
+    with socket.socket(fileno=child.descriptors["listener"]) as listener:
+        async with open_hub(child.settings, process=child.name) as hub:
+            said = await begin(hub)
+            _share_authors_log(hub, child)
+            async with serving(hub, listener) as server:
+                child.ready(*said)
+                await child.stopping.wait()
+                await farewell.take(hub, server, LINGER_SECONDS)
+
+
+def _share_authors_log(hub: Hub, child: Child) -> None:
+    """What a connector left in one process is told by all of them."""
+
+    def tell(key: tuple[str, str, str], entry: LogEntry) -> None:
+        child.say(Tell("authors_log", {"key": key, "entry": entry.to_json()}), may_be_lost=True)
+
+    def hear(said: Said) -> None:
+        if isinstance(said, Heard) and said.subject == "authors_log":
+            organization_id, connector, version = said.content["key"]
+            hub.authors_log.remember((organization_id, connector, version), LogEntry(**said.content["entry"]))
+
+    hub.authors_log.tell = tell
+    child.listen(hear)
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,27 @@
+"""What a hub does between being open and serving."""
+
+from __future__ import annotations
+
+import gc
+
+from jackfield_hub.calls.history.sweep import plan_sweep
+from jackfield_hub.first_start import make_first_organization
+from jackfield_hub.hub import Hub
+from jackfield_hub.logs import write_behind
+from jackfield_hub.trust import read_trust
+
+
+async def begin(hub: Hub) -> list[str]:
+    """Get ready to serve; return what to tell the operator. Raises TooManyToTrust."""
+    said: list[str] = []
+    warning = await read_trust(hub)
+    if warning is not None:
+        said.append(warning)
+    tokens_file = await make_first_organization(hub)
+    if tokens_file is not None:
+        said.append(f"First start: the tokens of your organization are in {tokens_file}")
+    await plan_sweep(hub)
+    write_behind()
+    gc.collect()
+    gc.freeze()  # what is loaded now stays for ever: the collector need not look through it again and again
+    return said
