@@ -8,6 +8,8 @@ from itertools import count
 from queue import SimpleQueue
 from typing import cast
 
+import orjson
+
 from jackfield.errors import (
     LimitReached,
     NoAnswer,
@@ -20,13 +22,14 @@ from jackfield.errors import (
 )
 from jackfield.exchange import Request, Response
 from jackfield_hub.sandbox import frames
+from jackfield_hub.sandbox.file_frames import file_frame
 from jackfield_hub.sandbox.outbox import Outbox
 
 _FAILURES: dict[str, type[OperationError]] = {
     kind.__name__: kind
     for kind in (NoAnswer, TimedOut, NotAllowed, PlatformError, LimitReached, OutOfRequests, TooLarge)
 }
-Answer = frames.HttpAnswer | frames.HttpFailed
+Answer = frames.HttpAnswer | frames.HttpKept | frames.HttpFailed
 
 
 class Exchanges:
@@ -40,7 +43,7 @@ class Exchanges:
         """Return the request's number and its frame; `take` will be given the answer. Raises PlatformError."""
         request_id = next(self._ids)
         try:
-            frame = frames.encode(frames.Http(call_id, request_id, *_fields(request), request.body))
+            frame = frames.encode(_frame(call_id, request_id, request))
         except frames.FrameBroken:
             raise PlatformError(f"The request is larger than {frames.MAX_FRAME_BYTES} bytes.") from None
         self._waiting[request_id] = take
@@ -96,7 +99,15 @@ def _response(answer: Answer) -> Response:
         raise _FAILURES.get(answer.kind, PlatformError)(answer.body.decode())
     # The codec has lists where we promise tuples.
     headers = tuple(cast("tuple[str, str]", tuple(pair)) for pair in answer.headers)
+    if isinstance(answer, frames.HttpKept):
+        return Response(answer.status, headers, b"", answer.url, orjson.loads(answer.body))
     return Response(answer.status, headers, answer.body, answer.url)
+
+
+def _frame(call_id: int, request_id: int, request: Request) -> frames.Http | frames.HttpFile:
+    if request.files is not None:
+        return file_frame(call_id, request_id, request, request.files)
+    return frames.Http(call_id, request_id, *_fields(request), request.body)
 
 
 def _fields(request: Request) -> tuple[str, str, tuple[tuple[str, str], ...], float | None, bool | None]:

@@ -2,8 +2,8 @@
 
     u32 total | u32 header length | header | body          big-endian; `total` counts all that follows it
 
-    platform → worker     call · cancel · http_answer · http_failed
-    worker → platform     ready · load_failed · http · log · overspent · result
+    platform → worker     call · cancel · http_answer · http_kept · http_failed
+    worker → platform     ready · load_failed · http · http_file · log · overspent · result
 
 A header is a flat JSON list, `["log", 7]`: the kind, then the fields of that frame in order. A body is raw bytes and
 never goes through the codec. What a worker writes is hostile input: every length, kind and field is checked, and
@@ -70,6 +70,17 @@ class HttpAnswer(NamedTuple):
     body: bytes
 
 
+class HttpKept(NamedTuple):
+    """The third party answered, and its body was kept as a file. The body is the reference to it, a JSON object."""
+
+    call_id: int
+    request_id: int
+    status: int
+    headers: Headers
+    url: str
+    body: bytes
+
+
 class HttpFailed(NamedTuple):
     """Request `request_id` has no answer. `kind` is the class of the error; the body is its message."""
 
@@ -104,6 +115,25 @@ class Http(NamedTuple):
     body: bytes
 
 
+class HttpFile(NamedTuple):
+    """A handler wants a request sent that has to do with files, whose bytes the platform has.
+
+    `pieces` are what the request's body consists of: URLs of files, and numbers, of bytes to take from the frame's
+    body next. Without any the frame's body is the request's. `keep_as` is the name of the file that the answer becomes.
+    """
+
+    call_id: int
+    request_id: int
+    method: str
+    url: str
+    headers: Headers
+    timeout_seconds: float | None
+    is_idempotent: bool | None
+    pieces: list[int | str]
+    keep_as: str | None
+    body: bytes
+
+
 class Log(NamedTuple):
     """What a handler printed, or where it failed: for the connector's author. The body is text."""
 
@@ -126,7 +156,9 @@ class Result(NamedTuple):
     body: bytes
 
 
-Frame = Call | Cancel | HttpAnswer | HttpFailed | Ready | LoadFailed | Http | Log | Overspent | Result
+Frame = (
+    Call | Cancel | HttpAnswer | HttpKept | HttpFailed | Ready | LoadFailed | Http | HttpFile | Log | Overspent | Result
+)
 
 
 def _is_id(value: Any) -> bool:
@@ -153,6 +185,18 @@ def _is_maybe_seconds(value: Any) -> bool:
     return value is None or (type(value) in (int, float) and isfinite(value) and value >= 0)
 
 
+def _is_maybe_text(value: Any) -> bool:
+    return value is None or type(value) is str
+
+
+def _is_pieces(value: Any) -> bool:
+    return type(value) is list and all(_is_piece(piece) for piece in cast("list[Any]", value))
+
+
+def _is_piece(value: Any) -> bool:
+    return type(value) is str or (type(value) is int and 0 <= value <= MAX_FRAME_BYTES)
+
+
 def _is_texts(value: Any) -> bool:
     return type(value) is dict and all(type(text) is str for text in cast("dict[str, Any]", value).values())
 
@@ -177,17 +221,21 @@ class _Shape(NamedTuple):
 _CALL = _Shape("call", Call, (_is_id, _is_text, _is_text, _is_texts, _is_text, _is_flag))
 _CANCEL = _Shape("cancel", Cancel, (_is_id,))
 _HTTP_ANSWER = _Shape("http_answer", HttpAnswer, (_is_id, _is_id, _is_status, _is_headers, _is_text))
+_HTTP_KEPT = _Shape("http_kept", HttpKept, _HTTP_ANSWER.checks)
 _HTTP_FAILED = _Shape("http_failed", HttpFailed, (_is_id, _is_id, _is_text))
 _READY = _Shape("ready", Ready, ())
 _LOAD_FAILED = _Shape("load_failed", LoadFailed, ())
 _HTTP = _Shape("http", Http, (_is_id, _is_id, _is_text, _is_text, _is_headers, _is_maybe_seconds, _is_maybe_flag))
+_HTTP_FILE = _Shape("http_file", HttpFile, (*_HTTP.checks, _is_pieces, _is_maybe_text))
 _LOG = _Shape("log", Log, (_is_id,))
 _OVERSPENT = _Shape("overspent", Overspent, (_is_id,))
 _RESULT = _Shape("result", Result, (_is_id, _is_flag))
 
 Shapes = Mapping[str, _Shape]
-TO_WORKER: Shapes = {shape.kind: shape for shape in (_CALL, _CANCEL, _HTTP_ANSWER, _HTTP_FAILED)}
-FROM_WORKER: Shapes = {shape.kind: shape for shape in (_READY, _LOAD_FAILED, _HTTP, _LOG, _OVERSPENT, _RESULT)}
+TO_WORKER: Shapes = {shape.kind: shape for shape in (_CALL, _CANCEL, _HTTP_ANSWER, _HTTP_KEPT, _HTTP_FAILED)}
+FROM_WORKER: Shapes = {
+    shape.kind: shape for shape in (_READY, _LOAD_FAILED, _HTTP, _HTTP_FILE, _LOG, _OVERSPENT, _RESULT)
+}
 
 _KINDS: dict[Any, str] = {shape.frame: kind for kind, shape in {**TO_WORKER, **FROM_WORKER}.items()}
 

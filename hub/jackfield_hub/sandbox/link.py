@@ -27,11 +27,13 @@ from jackfield_hub.sandbox.failures import (
     crash_text,
     failed,
 )
+from jackfield_hub.sandbox.file_frames import answer_frame, request_of
 from jackfield_hub.sandbox.launcher import Seat
 from jackfield_hub.sandbox.limits import Limits
 
 log = structlog.get_logger(__name__)
 
+_HttpFrame = frames.Http | frames.HttpFile
 SendRequest = Callable[[Request], Awaitable[Response]]
 
 STDERR_BYTES = 64 * 1024
@@ -174,7 +176,7 @@ class WorkerLink(asyncio.Protocol):
             return
         if isinstance(frame, frames.Result):
             self._take_result(frame)
-        elif isinstance(frame, frames.Http):
+        elif isinstance(frame, frames.Http | frames.HttpFile):
             self._take_request(frame)
         elif isinstance(frame, frames.Log):
             self._take_log(frame)
@@ -213,7 +215,7 @@ class WorkerLink(asyncio.Protocol):
             raise frames.FrameBroken("more log than a call has")
         opened.log = frame.body
 
-    def _take_request(self, frame: frames.Http) -> None:
+    def _take_request(self, frame: _HttpFrame) -> None:
         if not frame.call_id < self._next_call:
             raise frames.FrameBroken("a request of a call that never was")
         opened = self._calls.get(frame.call_id)
@@ -225,7 +227,8 @@ class WorkerLink(asyncio.Protocol):
             raise frames.FrameBroken("two requests with one number")
         else:
             opened.requests += 1
-            task = opened.underway[frame.request_id] = asyncio.ensure_future(self._exchange(opened, frame))
+            exchange = self._exchange(opened, frame, request_of(frame))
+            task = opened.underway[frame.request_id] = asyncio.ensure_future(exchange)
             task.add_done_callback(partial(self._exchanged, opened, frame))
 
     def _find(self, call_id: int) -> _OpenCall | None:
@@ -243,23 +246,17 @@ class WorkerLink(asyncio.Protocol):
             return OutOfRequests(f"The operation made more than {limits.requests_at_once} requests at once.")
         return None
 
-    async def _exchange(self, opened: _OpenCall, frame: frames.Http) -> None:
+    async def _exchange(self, opened: _OpenCall, frame: _HttpFrame, request: Request) -> None:
         """Have the request sent, and hand the worker what comes of it."""
-        headers = tuple((name, value) for name, value in frame.headers)
-        request = Request(frame.method, frame.url, headers, frame.body, frame.timeout_seconds, frame.is_idempotent)
         try:
             async with self._lanes:
                 response = await opened.send(request)
-            answer = frames.encode(
-                frames.HttpAnswer(
-                    frame.call_id, frame.request_id, response.status, response.headers, response.url, response.body
-                )
-            )
+            answer = frames.encode(answer_frame(frame.call_id, frame.request_id, response))
         except frames.FrameBroken:
             raise TooLarge(ANSWER_TOO_LARGE) from None
         self._write(answer)
 
-    def _exchanged(self, opened: _OpenCall, frame: frames.Http, task: asyncio.Task[None]) -> None:
+    def _exchanged(self, opened: _OpenCall, frame: _HttpFrame, task: asyncio.Task[None]) -> None:
         opened.underway.pop(frame.request_id, None)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, OperationError):
@@ -268,7 +265,7 @@ class WorkerLink(asyncio.Protocol):
             log.error("a request of a connector failed in the platform", kind=type(error).__name__)
             self._fail_request(frame.call_id, frame.request_id, PlatformError("The request could not be sent."))
 
-    def _refuse_request(self, frame: frames.Http, error: OperationError) -> None:
+    def _refuse_request(self, frame: _HttpFrame, error: OperationError) -> None:
         """Fail a request at once. Raises FrameBroken when the worker keeps asking all the same."""
         self._refused += 1
         if self._refused > MAX_REFUSALS:

@@ -87,7 +87,7 @@ class _Worker:
                 self._loop.start(frame)
             else:
                 self._crew.run(partial(self._answer, frame))
-        elif isinstance(frame, frames.HttpAnswer | frames.HttpFailed):
+        elif isinstance(frame, frames.HttpAnswer | frames.HttpKept | frames.HttpFailed):
             self._exchanges.take(frame)
         elif isinstance(frame, frames.Cancel) and self._loop is not None:
             self._loop.cancel(frame.call_id)
