@@ -64,6 +64,8 @@ ANN = {"ann": MAY}
 SERVICE_SEEN = (FORBIDDEN, FORBIDDEN, MAY, MAY, MAY, MAY)
 SERVICE_MOVED = (FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, MAY, MAY)  # it has an auth: Ann's
 
+OF_ANNS_CALL = (HIDDEN, HIDDEN, MAY, MAY, MAY, MAY, MAY)
+
 CORE, OWN = "/core/v1/connectors/{name}/versions/{version}", "/v1/connectors/{name}/versions/{version}"
 DEPLOYMENTS = "/cdk/v1/deployments/connectors/{name}/versions/{version}"
 PERMISSIONS = "/cdk/v1/permissions/connectors/{name}/versions/{version}"
@@ -94,6 +96,7 @@ TABLE: dict[str, Row] = {
     f"PUT {SERVICE}/environments/{{environment_id}}": row(
         HIDDEN, *SERVICE_MOVED, ids=OF_SERVICE, body={"title": "Production"}
     ),
+    "GET /v1/calls/{call_id}": row(*OF_ANNS_CALL, but=ANN),
     f"GET {AUTH}": row(*OF_ANN, but=ANN),
     f"GET {AUTH}/full": row(*OF_ANN, but=ANN),
     f"PUT {AUTH}": row(*OF_ANN, but=ANN, body={"name": "Mine", "credentials": {}, "userData": {}}),
@@ -169,7 +172,9 @@ async def _make_things(people: dict[str, Person]) -> dict[str, str]:
     assert (await alice.delete(f"/core/v1/users/{ritas_id}")).status == 204
     auth = {"name": "Mine", "serviceEnvironmentId": environments[0]["id"]}
     invitation = {"email": "erin@example.com", "organizationRoleId": role_id(Role.VIEWER)}
+    await ann.post(f"{CORE.format(name='acme', version='1.0')}/call", {"operation": "say", "input": {}})
     return {
+        "call_id": (await ann.get("/v1/calls")).json["elements"][0]["id"],
         "name": "acme",
         "version": "1.0",
         "deployment_id": deployment["id"],
@@ -212,7 +217,7 @@ async def test_everybody_is_told_what_is_theirs_to_know(
         assert verdict(real, unknown, asked.told[name]), (name, asked.told[name], real, unknown)
 
 
-IDS = ("deployment", "environment", "auth", "token", "user", "invite", "organization", "workspace")
+IDS = ("deployment", "environment", "auth", "token", "user", "invite", "organization", "workspace", "call")
 NOTHING = {"name": "nope", "version": "9", "email": "nobody@example.com", **{f"{what}_id": UNKNOWN for what in IDS}}
 
 

@@ -5,6 +5,7 @@
     STORE_AUTHS          ●       ●      ●        ●          ·        ●
     DEPLOY               ●       ●      ●        ●          ·        ·
     MOVE_CREDENTIALS     ●       ●      ●        ·          ·        ·
+    SEE_CALLS            ●       ●      ●        ●          ●        ·
     SEE_PEOPLE           ●       ●      ●        ●          ●        ·
     MANAGE_PEOPLE        ●       ●      ●        ·          ·        ·
     MANAGE_NAMESPACE     ●       ●      ●        ·          ·        ·
@@ -21,7 +22,7 @@ from collections.abc import Iterable, Mapping
 
 from jackfield_hub.identity.shapes import CallerKind, Right, Role
 
-_VIEWER = frozenset({Right.SEE_PEOPLE})
+_VIEWER = frozenset({Right.SEE_PEOPLE, Right.SEE_CALLS})
 _CONTRIBUTOR = _VIEWER | {Right.CALL, Right.STORE_AUTHS, Right.DEPLOY}
 _ADMIN = _CONTRIBUTOR | {Right.MOVE_CREDENTIALS, Right.MANAGE_PEOPLE, Right.MANAGE_NAMESPACE}
 _OWNER = _ADMIN | {Right.SPEAK_FOR_ALL}

@@ -51,6 +51,7 @@ class Right(StrEnum):
     STORE_AUTHS = "store authentications"  #: and use, change and forget one's own
     DEPLOY = "deploy and share connectors"  #: one's own, or new ones
     MOVE_CREDENTIALS = "change a service that has authentications"  #: they go where the service says
+    SEE_CALLS = "see the organization's calls"  #: who called what, and how it ended
     SEE_PEOPLE = "see members and workspaces"  #: and the roles there are
     MANAGE_PEOPLE = "manage members, programs and workspaces"  #: their roles and tokens too
     MANAGE_NAMESPACE = "choose the namespace"  #: how all connectors' names begin

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from jackfield_hub.calls import store
 from jackfield_hub.calls.ledger.shapes import Claim, Complete, Entry, Home, HomeAway, Release
 from jackfield_hub.calls.shapes import KeptCall, Task
+from jackfield_hub.database import Database
 from jackfield_hub.errors import Refused, Unavailable
 from jackfield_hub.idempotency.shapes import KEPT_SECONDS, Promise
 from jackfield_hub.ids import new_uuid7
@@ -57,6 +58,11 @@ class Ledger:
         self._wake.set()
         await self._writer
         await self.home.close()
+
+    @property
+    def rows(self) -> Database:
+        """Where what is stored can be read."""
+        return self.home.rows
 
     @property
     def waiting(self) -> int:
