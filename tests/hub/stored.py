@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -15,33 +17,54 @@ from jackfield_hub.settings import Settings
 
 IS_POSTGRES = os.environ.get("JACKFIELD_TEST_DATABASE") == "postgres"
 
-Row = dict[str, Any]
+Found = TypeVar("Found")
+
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 
 
-def stored(settings: Settings, statement: str, *values: Any) -> list[Row]:
-    """Run a statement (`$1`, `$2` stand for the values) on what this hub has stored; return what it gives."""
-    if settings.database_url.startswith("sqlite"):
-        return _in_files(settings, statement, values)
-    with asyncio.Runner() as runner:  # never inside a loop: see `stored_now`
-        return runner.run(_in_postgres(settings.database_url, statement, values))
-
-
-async def stored_now(settings: Settings, statement: str, *values: Any) -> list[Row]:
-    """The same, for tests that run in a loop."""
-    return await asyncio.to_thread(stored, settings, statement, *values)
-
-
-def _in_files(settings: Settings, statement: str, values: tuple[Any, ...]) -> list[Row]:
-    core = settings.database_url.removeprefix("sqlite:///")
-    with closing(sqlite3.connect(core, timeout=10)) as connection, connection:
+def stored(settings: Settings, statement: str, *values: Any) -> list[dict[str, Any]]:
+    """Run a statement (`$1`, `$2` stand for the values) on what this hub has stored, and return its rows."""
+    if not settings.database_url.startswith("sqlite"):
+        return _in_postgres(settings.database_url, lambda database: _fetch(database, statement, values))
+    with closing(sqlite3.connect(settings.database_url.removeprefix("sqlite:///"), timeout=10)) as connection:
         connection.row_factory = sqlite3.Row
         connection.execute("ATTACH ? AS usage", [str(settings.data_dir / "usage.db")])
-        return [dict(row) for row in connection.execute(statement.replace("$", "?"), values)]
+        with connection:
+            return [dict(row) for row in connection.execute(statement.replace("$", "?"), values)]
 
 
-async def _in_postgres(url: str, statement: str, values: tuple[Any, ...]) -> list[Row]:
-    connection = await asyncpg.connect(url, server_settings={SETTING: EVERY_ORGANIZATION})
-    try:
-        return [dict(row) for row in await connection.fetch(statement, *values)]
-    finally:
-        await connection.close()
+def stored_values(settings: Settings, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """The same, with rows as tuples."""
+    return [tuple(row.values()) for row in stored(settings, statement, *values)]
+
+
+def all_that_is_stored(settings: Settings) -> bytes:
+    """Return everything a thief of the databases would have."""
+    if settings.database_url.startswith("sqlite"):
+        files = [*settings.data_dir.glob("core.db*"), *settings.data_dir.glob("usage.db*")]
+        return b"".join(path.read_bytes() for path in files)
+    return _in_postgres(settings.database_url, _everything)
+
+
+async def _fetch(database: Any, statement: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
+    return [dict(row) for row in await database.fetch(statement, *values)]
+
+
+async def _everything(database: Any) -> bytes:
+    parts: list[bytes] = []
+    for table in await database.fetch(_TABLES):
+        for row in await database.fetch(f"SELECT * FROM {table['tablename']}"):
+            parts += [value if isinstance(value, bytes) else str(value).encode() for value in row.values()]
+    return b"\n".join(parts)
+
+
+def _in_postgres(url: str, work: Callable[[Any], Awaitable[Found]]) -> Found:
+    async def look() -> Found:
+        database: Any = await asyncpg.connect(url, server_settings={SETTING: EVERY_ORGANIZATION})
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
+    with ThreadPoolExecutor(1) as thread:  # the test may run in a loop of its own
+        return thread.submit(lambda: asyncio.run(look())).result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -11,7 +12,6 @@ from typing import Any
 
 import orjson
 import pytest
-from structlog.testing import capture_logs
 
 from jackfield_hub.auths.vault import Vault
 from jackfield_hub.hub import Hub
@@ -381,19 +381,24 @@ async def test_every_executed_call_is_in_the_ledger_once_and_nothing_else_is(
     assert (await usage(alice), await usage(bob), await usage(charlie)) == (200, 200, 0)
 
 
-async def test_the_log_says_what_happened_and_holds_no_payload(hub: Hub, alice: Person, shop: ThirdParty) -> None:
+async def test_the_log_says_what_happened_and_holds_no_payload(
+    hub: Hub, alice: Person, shop: ThirdParty, capsys: pytest.CaptureFixture[str]
+) -> None:
     auth_id = (await alice.post("/core/v1/authentications", await close(hub, alice, shop))).json["id"]
-    with capture_logs() as lines:
-        await alice.post(CLOSED, call("order_product", {"product_id": 1, "note": "private-note"}, authId=auth_id))
-        await alice.post(CLOSED, call("stumble", authId=auth_id))
-        await alice.post(CLOSED, call("get_product", {"product_id": "private-note"}, authId=auth_id))
+    capsys.readouterr()
 
+    await alice.post(CLOSED, call("order_product", {"product_id": 1, "note": "private-note"}, authId=auth_id))
+    await alice.post(CLOSED, call("stumble", authId=auth_id))
+    await alice.post(CLOSED, call("get_product", {"product_id": "private-note"}, authId=auth_id))
+
+    text = capsys.readouterr().err
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line["event"] for line in lines if "request_id" in line] == ["call", "call", "request"]
     said = [line for line in lines if line["event"] == "call"]
     assert [(line["operation"], line["outcome"], line["code"]) for line in said] == [
         ("order_product", "success", None),
         ("stumble", "error", "#connector_error"),
     ]
-    text = str(lines)
     for private in ("private-note", "payload-of-the-mistake", "Hammer", KEY, alice.token):
         assert private not in text
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 import zipfile
 from collections.abc import Generator
 from pathlib import Path
@@ -17,6 +16,7 @@ from jackfield_hub.settings import Settings
 from tests.hub.connectors import connector_zip, deploy, deploy_and_wait, deployment_path, until, wait_until_finished
 from tests.hub.package_index import PackageIndex, package_index
 from tests.hub.people import Person
+from tests.hub.stored import stored_values
 from tests.hub.zip_forge import Part, connector_json, forge
 
 
@@ -266,5 +266,4 @@ async def test_nothing_is_left_in_the_workshop_after_a_build(alice: Person, hub:
 
 def rows(hub: Hub, query: str) -> list[tuple[Any, ...]]:
     """Look into the database as an operator would."""
-    with sqlite3.connect(hub.settings.data_dir / "core.db") as connection:
-        return connection.execute(query).fetchall()
+    return stored_values(hub.settings, query)

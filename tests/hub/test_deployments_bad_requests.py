@@ -6,7 +6,6 @@ import asyncio
 import base64
 import gzip
 import json
-import sqlite3
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -19,6 +18,7 @@ from jackfield_hub.settings import Settings
 from tests.hub.bad_archives import bad_archives
 from tests.hub.connectors import connector_zip, deploy, deploy_and_wait, deploy_body, deploy_path
 from tests.hub.people import Person
+from tests.hub.stored import stored_values
 
 SECONDS = 3  # generous: a second is the promise, and the machine is busy
 
@@ -81,9 +81,8 @@ async def clean(hub: Hub, alice: Person) -> AsyncGenerator[None]:
     before = _files(folders)
     yield
     assert _files(folders) == before
-    with sqlite3.connect(hub.settings.data_dir / "core.db") as connection:
-        assert connection.execute("SELECT count(*) FROM deployments").fetchone() == (0,)
-        assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
+    assert stored_values(hub.settings, "SELECT count(*) FROM deployments") == [(0,)]
+    assert stored_values(hub.settings, "SELECT count(*) FROM jobs") == [(0,)]
     assert (await deploy_and_wait(alice, connector_zip()))["deploymentStatus"] == "Deployed"
 
 

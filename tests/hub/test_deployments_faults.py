@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from jackfield_hub.settings import Settings
 from tests.conftest import Ground
 from tests.hub.connectors import connector_zip, deploy, deploy_and_wait, deployment_path, until, wait_until_finished
 from tests.hub.people import Person, front_door, person_of
+from tests.hub.stored import stored_values
 
 CALL_PATH = "/core/v1/connectors/acme/versions/1.0/call"
 CALL = {"operation": "say", "input": {}}
@@ -31,12 +31,7 @@ def settings(settings: Settings) -> Settings:
 
 def sql(hub: Hub, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """Look into the database, or change it as another process would."""
-    connection = sqlite3.connect(hub.settings.data_dir / "core.db", timeout=10)
-    try:
-        with connection:
-            return connection.execute(statement, values).fetchall()
-    finally:
-        connection.close()
+    return stored_values(hub.settings, statement, *values)
 
 
 async def wait_for_stage(hub: Hub, stage: str) -> None:
@@ -47,7 +42,7 @@ async def test_a_build_that_was_away_too_long_changes_nothing_and_the_next_one_f
     answer = await deploy(alice, connector_zip(files=SLOW_IMPORT))
     await wait_for_stage(hub, "describe")
 
-    sql(hub, "UPDATE jobs SET fence = fence + 1, lease_until = ?", time.time() + 1)  # as one does who takes it over
+    sql(hub, "UPDATE jobs SET fence = fence + 1, lease_until = $1", time.time() + 1)  # as one does who takes it over
     deployment = await wait_until_finished(alice, "acme", answer.json["id"])
 
     assert deployment["deploymentStatus"] == "Deployed"

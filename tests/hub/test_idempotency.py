@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,12 @@ import orjson
 import pytest
 
 from jackfield_hub.hub import Hub
+from jackfield_hub.settings import Settings
 from tests.hub.connectors import connector_zip, deploy_and_wait, deploy_body, deploy_path
 from tests.hub.people import Answer, Person, end_user
 from tests.hub.processes import HubProcess, start
 from tests.hub.shop import ThirdParty, put_in_place, third_party
+from tests.hub.stored import stored_values
 
 CALL = "/core/v1/connectors/shop/versions/1.0/call"
 DAY_SECONDS = 24 * 3600.0
@@ -184,19 +185,21 @@ FILES = {
 }
 
 
-async def test_f17_a_call_the_hub_died_in_is_unknown_counted_and_not_run_again(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    hub = start(data)
+async def test_f17_a_call_the_hub_died_in_is_unknown_counted_and_not_run_again(
+    tmp_path: Path, new_database: Callable[[], str]
+) -> None:
+    settings = Settings(data_dir=tmp_path / "data", database=new_database())
+    hub = start(settings.data_dir, database=settings.database)
     try:
         async with aiohttp.ClientSession(hub.url) as session:
             master = person(session, hub)
             await deploy_and_wait(master, connector_zip(files=FILES))
             calls = [asyncio.create_task(slow_call(master, name)) for name in ("nap", "peek")]
-            await until_begun(data, 2)
+            await until_begun(settings, 2)
             hub.kill()
             await asyncio.gather(*calls, return_exceptions=True)
 
-        hub = start(data)
+        hub = start(settings.data_dir, database=settings.database)
         async with aiohttp.ClientSession(hub.url) as session:
             master = person(session, hub)
             assert await usage(master) == 2
@@ -221,10 +224,9 @@ def person(session: aiohttp.ClientSession, hub: HubProcess) -> Person:
     return Person(session, hub.tokens["organizationId"], hub.tokens["masterToken"])
 
 
-async def until_begun(data: Path, count: int) -> None:
+async def until_begun(settings: Settings, count: int) -> None:
     """Return when so many calls with a key have begun."""
     while True:
-        with sqlite3.connect(data / "usage.db") as connection:
-            if connection.execute("SELECT count(*) FROM promises").fetchone()[0] == count:
-                return
+        if stored_values(settings, "SELECT count(*) FROM promises") == [(count,)]:
+            return
         await asyncio.sleep(0.02)

@@ -13,6 +13,7 @@ from jackfield_hub.identity import service as identity
 from jackfield_hub.identity.shapes import CallerKind
 from jackfield_hub.identity.tokens import is_well_formed, make_token
 from tests.hub.people import Person, program
+from tests.hub.stored import all_that_is_stored
 
 DAY_SECONDS = 24 * 3600.0
 
@@ -150,7 +151,7 @@ async def test_an_api_token_ends_when_it_was_told_to(hub: Hub, alice: Person) ->
 
 
 async def test_nothing_a_token_could_be_read_from_is_stored(hub: Hub, alice: Person, bob: Person) -> None:
-    stored = b"".join(path.read_bytes() for path in hub.settings.data_dir.glob("core.db*"))
+    stored = all_that_is_stored(hub.settings)
 
     for person in (alice, bob, alice.program):
         assert person.token.encode() not in stored

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Generator
 from typing import Any
@@ -16,6 +15,7 @@ from jackfield_hub.settings import Settings
 from tests.hub.people import Person
 from tests.hub.shop import put_in_place
 from tests.hub.signed_in import AUTHS, SignedIn, consented, register, sign_in
+from tests.hub.stored import stored
 
 CALL = "/core/v1/connectors/diary/versions/1.0/call"
 DOUBT_SECONDS = 0.5
@@ -75,18 +75,16 @@ async def call(auth: SignedIn, operation: str = "whose") -> Any:
 
 
 def row(settings: Settings, auth: SignedIn) -> dict[str, Any]:
-    [found] = query(settings, "SELECT * FROM auths WHERE id = ?", auth.auth_id)
+    [found] = query(settings, "SELECT * FROM auths WHERE id = $1", auth.auth_id)
     return found
 
 
 def audit(settings: Settings, auth: SignedIn) -> list[str]:
-    return [one["action"] for one in query(settings, "SELECT action FROM audit WHERE subject = ?", auth.auth_id)]
+    return [one["action"] for one in query(settings, "SELECT action FROM audit WHERE subject = $1", auth.auth_id)]
 
 
 def query(settings: Settings, statement: str, *values: Any) -> list[dict[str, Any]]:
-    with sqlite3.connect(settings.data_dir / "core.db") as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(one) for one in connection.execute(statement, values)]
+    return stored(settings, statement, *values)
 
 
 async def test_forty_calls_at_expiry_renew_once(stale: SignedIn) -> None:
@@ -303,11 +301,8 @@ def consented_at_once(provider: FakeOAuthProvider) -> dict[str, Any]:
 
 
 async def test_a_claim_whose_holder_died_is_taken_over_and_written_down(stale: SignedIn, settings: Settings) -> None:
-    with sqlite3.connect(settings.data_dir / "core.db") as connection:
-        connection.execute(
-            "UPDATE auths SET refresh_fence = 1, refresh_lease_until = ? WHERE id = ?",
-            (time.time() + 0.5, stale.auth_id),
-        )
+    claim = "UPDATE auths SET refresh_fence = 1, refresh_lease_until = $1 WHERE id = $2"
+    stored(settings, claim, time.time() + 0.5, stale.auth_id)
     started = time.monotonic()
 
     assert (await call(stale))["outcome"] == "success"

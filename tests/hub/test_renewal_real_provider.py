@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from typing import Any
 
@@ -13,6 +12,7 @@ from jackfield_hub.settings import Settings
 from tests.hub.people import Person
 from tests.hub.shop import put_in_place
 from tests.hub.signed_in import AUTHS
+from tests.hub.stored import stored_values
 from tests.kit.real_provider import ACCESS_SECONDS, IN_HEADER, sign_in
 from tests.kit.test_oauth_real_provider import origin, pytestmark
 
@@ -55,6 +55,5 @@ async def test_forty_calls_at_every_expiry_renew_once(
         answers = await asyncio.gather(*(call() for _ in range(40)))
         assert [answer["output"] for answer in answers] == [{"sub": "alice"}] * 40
 
-    with sqlite3.connect(settings.data_dir / "core.db") as connection:
-        [(fence, state)] = connection.execute("SELECT refresh_fence, state FROM auths WHERE id = ?", (auth_id,))
+    [(fence, state)] = stored_values(settings, "SELECT refresh_fence, state FROM auths WHERE id = $1", auth_id)
     assert (fence, state) == (2, "active")

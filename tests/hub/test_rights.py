@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -13,6 +12,7 @@ from jackfield_hub.identity.shapes import CallerKind, Right, Role
 from jackfield_hub.settings import Settings
 from tests.hub.connectors import connector_zip, deploy
 from tests.hub.people import Answer, Person, member, role_id
+from tests.hub.stored import stored_values
 
 UNKNOWN = "11111111-2222-4333-8444-555555555555"
 Change = Callable[[Person], Awaitable[Answer]]
@@ -150,8 +150,7 @@ async def test_who_let_whom_in_is_written_down(settings: Settings, alice: Person
     await alice.put(f"/core/v1/users/{made['id']}/roles", {"roleId": role_id(Role.ADMIN)})
     await alice.delete(f"/core/v1/users/{made['id']}")
 
-    with sqlite3.connect(settings.data_dir / "core.db") as connection:
-        written = connection.execute("SELECT actor, action, subject FROM audit ORDER BY at").fetchall()
+    written = stored_values(settings, "SELECT actor, action, subject FROM audit ORDER BY at")
     assert written == [
         ("master", "user.added", made["id"]),
         ("master", "token.created", token["id"]),

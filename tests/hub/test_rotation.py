@@ -6,7 +6,6 @@ import asyncio
 import base64
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.hub.light_hub import light_hub
 from tests.hub.people import Person
 from tests.hub.shop import KEY, put_in_place, third_party
 from tests.hub.signed_in import AUTHS
+from tests.hub.stored import stored_values
 
 CALL = "/core/v1/connectors/shop/versions/1.0/call"
 AUTHS_STORED = 60
@@ -29,17 +29,17 @@ AUTHS_STORED = 60
 
 async def rotate(settings: Settings, **environment: str) -> tuple[int, str]:
     """Run the command as an operator does; return its exit code and what it said."""
-    command = (sys.executable, "-m", "jackfield.cli", "vault", "rotate", "--data", str(settings.data_dir))
+    command = (sys.executable, "-m", "jackfield.cli", "vault", "rotate")
+    place = ("--data", str(settings.data_dir), "--database", settings.database_url)
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **environment}
+        *command, *place, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **environment}
     )
     _, said = await process.communicate()
     return process.returncode or 0, said.decode()
 
 
 def rows(settings: Settings, statement: str) -> list[Any]:
-    with sqlite3.connect(settings.data_dir / "core.db") as connection:
-        return connection.execute(statement).fetchall()
+    return stored_values(settings, statement)
 
 
 def key_file(settings: Settings) -> Path:
@@ -108,8 +108,7 @@ async def test_a_hub_that_starts_after_a_rotation_opens_everything(
 async def test_data_keys_that_were_replaced_long_ago_are_removed(hub: Hub, alice: Person, settings: Settings) -> None:
     await store_auths(hub, alice, "https://shop.example", 1)
     await rotate(settings)
-    with sqlite3.connect(settings.data_dir / "core.db") as connection:
-        connection.execute("UPDATE data_keys SET created_at = created_at - 7200")
+    rows(settings, "UPDATE data_keys SET created_at = created_at - 7200")
 
     await rotate(settings)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from urllib.parse import urlencode
 
 import pytest
@@ -13,6 +12,7 @@ from jackfield_hub.identity.service import NewOwner, create_organization
 from jackfield_hub.limits import SignInLimits
 from jackfield_hub.settings import Settings
 from tests.hub.people import Answer, Person
+from tests.hub.stored import all_that_is_stored, stored_values
 
 PASSWORD = "correct horse battery"
 ALICE = {"email": "alice@example.com", "password": PASSWORD}
@@ -135,11 +135,8 @@ async def test_a_session_ends_after_twelve_hours(hub: Hub, browser: Person) -> N
 async def test_only_the_hash_of_a_session_is_stored(settings: Settings, browser: Person) -> None:
     _, cookie = await sign_in(browser)
 
-    stored = b"".join(path.read_bytes() for path in settings.data_dir.glob("core.db*"))
-
-    assert cookie.partition("=")[2].encode() not in stored
-    with sqlite3.connect(settings.data_dir / "core.db") as connection:
-        assert connection.execute("SELECT count(*) FROM sessions").fetchone() == (1,)
+    assert cookie.partition("=")[2].encode() not in all_that_is_stored(settings)
+    assert stored_values(settings, "SELECT count(*) FROM sessions") == [(1,)]
 
 
 async def test_people_sign_in_on_a_page_without_scripts(browser: Person) -> None:
