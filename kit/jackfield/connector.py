@@ -108,6 +108,7 @@ class Connector:
     `base_url` is where relative paths start. It may hold `{field}` templates that an auth's user data fills:
     `https://{subdomain}.example.com`, or `{server}` for a service that everybody runs themselves.
     `hosts` are further hosts its operations may reach (`"files.example.com"`, `"*.example.net"`).
+    `headers` go with every request: `{"Acme-Version": "2026-01"}`; they may hold `{field}`s as well, but no secret.
     `user_data` is a dataclass with those fields, for what a form should say about each.
 
         acme = Connector("https://api.acme.example", sign_in=Bearer())
@@ -124,12 +125,14 @@ class Connector:
         *,
         sign_in: SignIn | None = None,
         hosts: Sequence[str] = (),
+        headers: Mapping[str, str] | None = None,
         user_data: type | None = None,
     ) -> None:
         self.base_url = base_url
         self.user_data = user_data
         self.sign_in: SignIn = sign_in or NoSignIn()
         self.hosts = tuple(hosts)
+        self.headers = dict(headers or {})
         self.operations: dict[str, Operation] = {}
 
     @overload
@@ -198,6 +201,7 @@ class Connector:
             self.sign_in,
             self._user_data_schema(),
             operations,
+            self.headers,
         )
 
     def _check_addresses(self) -> None:
@@ -226,13 +230,16 @@ class Connector:
 
     def _user_data_schema(self) -> JsonObject:
         described = input_schema(self.user_data)["properties"]
-        schema = user_data_schema(self.base_url, self.hosts, self.sign_in, described)
+        filled = (*self.hosts, *self.headers.values())
+        schema = user_data_schema(self.base_url, filled, self.sign_in, described)
         asked: JsonObject = schema.get("properties", {})
         for field, shown in described.items():
             if field not in asked:
-                raise ConnectorMistake(f"the user data {field!r} is in no address: write it there as {{{field}}}")
+                raise ConnectorMistake(
+                    f"the user data {field!r} is in no address or header: write it there as {{{field}}}"
+                )
             if shown.get("type") != "string":
-                raise ConnectorMistake(f"the user data {field!r} must be a text, because it becomes part of an address")
+                raise ConnectorMistake(f"the user data {field!r} must be a text, because it becomes part of one")
         return schema
 
 

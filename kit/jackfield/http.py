@@ -189,9 +189,11 @@ class Http:
     Raises InvalidInput when a value cannot be part of the request, and what the module's docstring lists.
     """
 
-    def __init__(self, transport: Transport, base_url: str = "") -> None:
+    def __init__(self, transport: Transport, base_url: str = "", headers: Mapping[str, str] | None = None) -> None:
+        """`headers` go with every request that does not name them itself."""
         self._transport = transport
         self._base_url = base_url.rstrip("/")
+        self._always = headers or {}
 
     def get(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
         return self.request("GET", path_or_url, **options)
@@ -213,7 +215,7 @@ class Http:
 
     def request(self, method: str, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
         """Send any request: `http.request("OPTIONS", "/products")`."""
-        request = _request(self._base_url, method, path_or_url, options)
+        request = _request(self._base_url, self._always, method, path_or_url, options)
         return _answer(self._transport.send(request), options)
 
     def open(self, file: File) -> BinaryIO:
@@ -231,9 +233,10 @@ class AsyncHttp:
     first, second = await asyncio.gather(http.get("/products/1"), http.get("/products/2"))
     """
 
-    def __init__(self, transport: AsyncTransport, base_url: str = "") -> None:
+    def __init__(self, transport: AsyncTransport, base_url: str = "", headers: Mapping[str, str] | None = None) -> None:
         self._transport = transport
         self._base_url = base_url.rstrip("/")
+        self._always = headers or {}
 
     async def get(self, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
         return await self.request("GET", path_or_url, **options)
@@ -255,7 +258,7 @@ class AsyncHttp:
 
     async def request(self, method: str, path_or_url: str, /, **options: Unpack[RequestOptions]) -> HttpAnswer:
         """Send any request: `await http.request("OPTIONS", "/products")`."""
-        request = _request(self._base_url, method, path_or_url, options)
+        request = _request(self._base_url, self._always, method, path_or_url, options)
         return _answer(await self._transport.exchange(request), options)
 
     async def pieces(self, file: File) -> AsyncGenerator[bytes]:
@@ -273,7 +276,9 @@ class AsyncHttp:
         return HttpAnswer(await self._transport.exchange(keeping(name, content, mime_type))).file
 
 
-def _request(base_url: str, method: str, path_or_url: str, options: RequestOptions) -> Request:
+def _request(
+    base_url: str, always: Mapping[str, str], method: str, path_or_url: str, options: RequestOptions
+) -> Request:
     body = body_of(
         json=options.get("json"),
         xml=options.get("xml"),
@@ -287,7 +292,7 @@ def _request(base_url: str, method: str, path_or_url: str, options: RequestOptio
     return Request(
         method=method.upper(),
         url=_url(base_url, path_or_url, options),
-        headers=_headers(options, body.content_type),
+        headers=_headers(options, always, body.content_type),
         body=body.content,
         timeout_seconds=options.get("timeout_seconds"),
         is_idempotent=options.get("idempotent"),
@@ -353,8 +358,11 @@ def _legal(path_or_url: str) -> str:
     return scheme + separator + rest[:host_ends] + quote(rest[host_ends:], safe=_LEGAL_IN_PATH, errors="replace")
 
 
-def _headers(options: RequestOptions, content_type: str) -> Headers:
-    given = {name: scalar_text(value) for name, value in options.get("headers", {}).items() if value is not None}
+def _headers(options: RequestOptions, always: Mapping[str, str], content_type: str) -> Headers:
+    said = options.get("headers", {})
+    known = {name.lower() for name in said}
+    merged = {**{name: value for name, value in always.items() if name.lower() not in known}, **said}
+    given = {name: scalar_text(value) for name, value in merged.items() if value is not None}
     for name, value in given.items():
         if not is_header_name(name):
             raise ConnectorError(f"{name[:99]!r} cannot be the name of a header.")

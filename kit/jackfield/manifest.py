@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeGuard, cast
@@ -158,12 +159,14 @@ class Manifest:
     sign_in: SignIn
     user_data_schema: JsonObject
     operations: dict[str, OperationManifest] = field(default_factory=dict[str, OperationManifest])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])  #: of every request; may hold templates, too
 
     def to_json(self) -> JsonObject:
         return {
             "connector": self.metadata.to_json(),
             "baseUrl": self.base_url,
             "hosts": list(self.hosts),
+            "headers": dict(self.headers),
             "signIn": sign_in_to_json(self.sign_in),
             "userDataSchema": self.user_data_schema,
             "operations": [operation.to_json() for operation in self.operations.values()],
@@ -180,6 +183,7 @@ class Manifest:
             sign_in=sign_in_from_json(data["signIn"]),
             user_data_schema=data["userDataSchema"],
             operations={operation.name: operation for operation in operations},
+            headers=data.get("headers", {}),
         )
 
 

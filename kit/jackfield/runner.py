@@ -16,6 +16,7 @@ from typing import Any, cast
 import orjson
 
 from jackfield.connector import CHOICES_SCHEMA, Connector, Operation, Role, UserData
+from jackfield.egress.templates import filled_headers
 from jackfield.errors import ConnectorError, InvalidInput, OperationError, OutOfMemory, OutOfScratch
 from jackfield.exchange import AsyncTransport, JsonObject, Transport, awaitable
 from jackfield.http import AsyncHttp, Http
@@ -84,7 +85,8 @@ def run(connector: Connector, call: Call, transport: Transport, weigh: Weigh | N
         return _on_a_loop(run_async(connector, call, awaitable(transport), weigh))
     try:
         operation = _find(connector, call.operation)
-        return _outcome(operation, call, _ask(operation, call, Http(transport, call.base_url)), weigh)
+        http = Http(transport, call.base_url, filled_headers(connector.headers, call.user_data))
+        return _outcome(operation, call, _ask(operation, call, http), weigh)
     except (Exception, SystemExit) as error:
         return _failure(error)
 
@@ -93,7 +95,8 @@ async def run_async(connector: Connector, call: Call, transport: AsyncTransport,
     """Return what an operation that is `async def` answered, as `run` does, on the loop of whoever awaits it."""
     try:
         operation = _find(connector, call.operation)
-        return _outcome(operation, call, await _ask(operation, call, AsyncHttp(transport, call.base_url)), weigh)
+        http = AsyncHttp(transport, call.base_url, filled_headers(connector.headers, call.user_data))
+        return _outcome(operation, call, await _ask(operation, call, http), weigh)
     except (Exception, SystemExit) as error:
         return _failure(error)
     except asyncio.CancelledError as error:

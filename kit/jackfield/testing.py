@@ -30,7 +30,7 @@ from jackfield.connector import Connector, connector_of, operation_name
 from jackfield.egress.grant import Grant
 from jackfield.egress.headers import checked_headers
 from jackfield.egress.policy import AddressPolicy, HostRule, parse_url
-from jackfield.egress.templates import resolve_template
+from jackfield.egress.templates import filled_headers, resolve_template
 from jackfield.errors import NoAnswer, OperationError
 from jackfield.exchange import Headers, Json, JsonObject, Request, Response, Transport, awaitable
 from jackfield.http import HeaderMap, Http
@@ -311,7 +311,7 @@ class Recorded:
     @property
     def http(self) -> Http:
         """The client a handler gets, to prepare something at the service or to tidy up. It is recorded too."""
-        return Http(self._transport, self._base_url)
+        return Http(self._transport, self._base_url, filled_headers(self._connector.headers, self._user_data))
 
 
 __all__ = ["FakeService", "Recorded", "SeenRequest", "run"]

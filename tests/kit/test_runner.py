@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypedDict
 
 from jackfield import Choice, Connector, Field, Http, InvalidInput
 from jackfield.exchange import Request, Response
+from jackfield.manifest import Metadata, ServiceRef
 from jackfield.runner import Call, Wants, run
 
 
@@ -162,3 +163,40 @@ def test_an_unknown_operation_is_answered_with_those_there_are():
 
     assert "The connector operation halve was not found" in message
     assert "double" in message
+
+
+@dataclass
+class Region:
+    region: Annotated[str, Field(title="Region")]
+
+
+class Keeps(Answers):
+    """A third party that remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Request] = []
+
+    def send(self, request: Request) -> Response:
+        self.asked.append(request)
+        return self.response
+
+
+def test_the_connectors_headers_go_with_every_request_that_does_not_say_otherwise():
+    atlas = Connector("https://atlas.example", headers={"Atlas-Region": "{region}", "X-Api": "2"}, user_data=Region)
+
+    @atlas.operation
+    def look(http: Http) -> None:
+        http.get("/a")
+        http.get("/b", headers={"atlas-region": "moon", "X-API": None})
+
+    service = Keeps()
+    run(atlas, Call("look", {}, "https://atlas.example", {"region": "north"}), service)
+    without = run(atlas, Call("look", {}, "https://atlas.example"), service)
+
+    first, second = ({name.lower(): value for name, value in seen.headers} for seen in service.asked)
+    assert (first["atlas-region"], first["x-api"]) == ("north", "2")
+    assert (second["atlas-region"], "x-api" in second) == ("moon", False)
+    assert without.output["kind"] == "InvalidInput"
+    manifest = atlas.manifest(Metadata("atlas", "1.0", "Atlas", "", ServiceRef("atlas", 1)))
+    assert manifest.user_data_schema["required"] == ["region"]

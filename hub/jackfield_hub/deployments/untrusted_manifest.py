@@ -8,6 +8,7 @@ from typing import Any, cast
 import orjson
 
 from jackfield.egress.grant import check_addresses
+from jackfield.egress.headers import is_header_name, is_header_value
 from jackfield.errors import OperationError
 from jackfield.exchange import JsonObject
 from jackfield.manifest import Manifest, Metadata, OperationKind, OperationManifest
@@ -19,6 +20,7 @@ MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_OPERATIONS = 500
 MAX_HOSTS = 100
+MAX_HEADERS = 50
 MAX_NAME_CHARACTERS = 200
 
 
@@ -39,6 +41,7 @@ def read_manifest(data: JsonObject, metadata: Metadata) -> Manifest:
     if len(manifest.operations) != len(data["operations"]):
         raise CannotBuild("Two operations of the connector have the same name.")
     _check_addresses(manifest)
+    _check_headers(manifest.headers)
     for operation in manifest.operations.values():
         _check_operation(operation, manifest)
     _check_schema("The user data", manifest.user_data_schema)
@@ -67,6 +70,15 @@ def _check_addresses(manifest: Manifest) -> None:
         check_addresses(manifest.base_url, manifest.hosts, manifest.sign_in)
     except OperationError as error:
         raise CannotBuild(f"The connector's base URL or one of its hosts cannot be used. {error.message}") from None
+
+
+def _check_headers(headers: Any) -> None:
+    """Make sure that what goes with every request is a few headers; what users fill in is looked at in every call."""
+    if not isinstance(headers, dict) or len(cast("JsonObject", headers)) > MAX_HEADERS:
+        raise CannotBuild(f"The connector's headers must be an object with at most {MAX_HEADERS} of them.")
+    for name, value in cast("JsonObject", headers).items():
+        if not is_header_name(name) or not isinstance(value, str) or not is_header_value(value):
+            raise CannotBuild(f"The connector's header {name!r:.99} is none that can be sent.")
 
 
 def _check_operation(operation: OperationManifest, manifest: Manifest) -> None:

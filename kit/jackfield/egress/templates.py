@@ -1,4 +1,4 @@
-"""Base URLs and hosts with `{field}` in them, filled from the user data of an auth.
+"""Base URLs, hosts and headers with `{field}` in them, filled from the user data of an auth.
 
 A value never becomes part of a text that is parsed afterwards: it is checked for the one place it goes to.
 
@@ -37,6 +37,11 @@ def resolve_template(template: str, user_data: Mapping[str, str]) -> str:
     if "{" not in template and "}" not in template:
         return template
     return _resolve(template, tuple([(name, _value(name, user_data)) for name in _fields(template)]))
+
+
+def filled_headers(headers: Mapping[str, str], user_data: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers with the fields in their values filled in. Raises InvalidInput when a field is missing."""
+    return {name: _fill(template, user_data, lambda field, value: value) for name, template in headers.items()}
 
 
 @lru_cache(maxsize=10_000)
