@@ -64,9 +64,8 @@ def with_credential(request: Request, place: Place, name: str, value: str) -> Re
 def with_header(request: Request, name: str, value: str) -> Request:
     """Return the request with this header and no other of that name: a connector cannot sign in beside us."""
     lower = name.lower()
-    headers = (*(pair for pair in request.headers if pair[0].lower() != lower), (name, value))
-    # Every call signs in: `replace` takes three times as long.
-    return Request(request.method, request.url, headers, request.body, request.timeout_seconds, request.is_idempotent)
+    kept = (pair for pair in request.headers if pair[0].lower() != lower)
+    return request.with_headers((*kept, (name, value)))
 
 
 def with_field(request: Request, name: str, value: str) -> Request:

@@ -1,6 +1,7 @@
 """The operation `raw_http_request`: any request to the service, for what no operation covers yet.
 
 A connector gets it by `"rawHttp": {"enabled": true}` in connector.json. Its name and input are those of the public API.
+It is no connector's code: a hub runs it itself, without a worker (`send_raw`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypedDict
 
 from jackfield.connector import Connector
-from jackfield.exchange import Json
-from jackfield.http import Http
-from jackfield.shapes import Field
+from jackfield.exchange import JsonObject
+from jackfield.http import AsyncHttp, Http, HttpAnswer, RequestOptions
+from jackfield.shapes import Field, read_input
 
 RAW_HTTP_REQUEST = "raw_http_request"
 
@@ -73,16 +74,30 @@ def add_raw_http(connector: Connector) -> None:
 
 def _raw_http_request(raw: RawRequest, http: Http) -> RawAnswer:
     """Send any request to the service, signed in as usual. Every status is an answer, not an error."""
-    url = raw.url.endpoint if isinstance(raw.url, Endpoint) else raw.url.fullUrl
-    answer = http.request(
-        raw.method, url, query=raw.queryParams, headers=raw.headers, accept=range(100, 600), **_body(raw.body)
-    )
-    return {"status": answer.status, "headers": dict(answer.headers), "body": answer.readable_body()}
+    return _answer(http.request(raw.method, _address(raw), **_options(raw)))
 
 
-def _body(body: RawBody | FormBody | NoBody) -> dict[str, Json]:
-    if isinstance(body, NoBody):
-        return {}
-    if isinstance(body, FormBody):
-        return {"form": body.form_urlencoded}
-    return {"text": body.raw} if isinstance(body.raw, str) else {"json": body.raw}
+async def send_raw(given: JsonObject, http: AsyncHttp) -> RawAnswer:
+    """Do the same for an input as it came. Raises what handlers raise."""
+    raw = read_input(RawRequest, given)
+    return _answer(await http.request(raw.method, _address(raw), **_options(raw)))
+
+
+def _address(raw: RawRequest) -> str:
+    return raw.url.endpoint if isinstance(raw.url, Endpoint) else raw.url.fullUrl
+
+
+def _options(raw: RawRequest) -> RequestOptions:
+    options: RequestOptions = {"query": raw.queryParams, "headers": raw.headers, "accept": range(100, 600)}
+    if isinstance(raw.body, FormBody):
+        options["form"] = raw.body.form_urlencoded
+    elif isinstance(raw.body, RawBody):
+        options["text" if isinstance(raw.body.raw, str) else "json"] = raw.body.raw
+    return options
+
+
+def _answer(answer: HttpAnswer) -> RawAnswer:
+    headers: dict[str, str] = {}
+    for name, value in answer.response.headers:  # of a repeated header the first
+        headers.setdefault(name.lower(), value)
+    return {"status": answer.status, "headers": headers, "body": answer.readable_body()}

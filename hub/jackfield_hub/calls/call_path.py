@@ -80,6 +80,7 @@ class CallPath:
         called = service.Address(*(_decoded(piece) for piece in pieces))
         promise = promise_for(caller, "call", head.idempotency_key, *pieces, body)
         ending = await service.call(self._hub, caller, called, asked, scope["state"]["request_id"], promise=promise)
+        scope["state"]["is_told"] = promise is None or not promise.is_replay  # in a line of its own
         if promise is not None and promise.is_replay:
             scope["state"]["answer_headers"] = {REPLAYED_HEADER: "true"}
         return orjson.dumps({"outcome": ending.outcome, "output": orjson.Fragment(ending.output)})

@@ -13,6 +13,7 @@ from jackfield.oauth.token_requests import with_client
 from jackfield.oauth.ways import TokenHolder
 from jackfield_hub.auths import service as auths
 from jackfield_hub.auths.shapes import OpenedAuth
+from jackfield_hub.files.carrier import Carrier
 from jackfield_hub.hub import Hub
 from jackfield_hub.services.shapes import Service
 
@@ -26,20 +27,30 @@ class Errands:
     """
 
     def __init__(
-        self, hub: Hub, organization_id: str, service: Service, auth: OpenedAuth | None, deadline: float
+        self,
+        hub: Hub,
+        organization_id: str,
+        service: Service,
+        auth: OpenedAuth | None,
+        deadline: float,
+        *,
+        files: Carrier,
     ) -> None:
         self._hub = hub
         self._organization_id = organization_id
         self._service = service
         self._auth = auth
         self._deadline = deadline
+        self._files = files
         self._grant = self._grant_for(auth)
         self._renewing = asyncio.Lock()
         self._has_renewed = False
         self._trace = None if hub.traces is None else hub.traces.here()
 
     async def send(self, request: Request) -> Response:
-        """Return the answer, whatever its status. Raises NoAnswer, TimedOut, NotAllowed."""
+        """Return the answer, whatever its status. Raises NoAnswer, TimedOut, NotAllowed; TooLarge, PlatformError."""
+        if self._files.serves(request):
+            return await self._files.serve(request)
         if self._hub.traces is None or self._trace is None:
             return await self._send(request)
         with self._hub.traces.request(request, self._trace) as told:
@@ -47,13 +58,18 @@ class Errands:
 
     async def _send(self, request: Request) -> Response:
         grant = self._grant
-        response = await self._hub.egress.send(request, grant, self._deadline)
+        response = await self._exchange(request, grant)
         if response.status != UNAUTHORIZED or not isinstance(grant.sign_in, TokenHolder):
             return response
         await self._renew(grant)
         if self._grant is grant or not may_repeat(request):
             return response
-        return await self._hub.egress.send(request, self._grant, self._deadline)
+        return await self._exchange(request, self._grant)
+
+    async def _exchange(self, request: Request, grant: Grant) -> Response:
+        if request.files is not None:
+            return await self._files.carry(request, request.files, grant)
+        return await self._hub.egress.send(request, grant, self._deadline)
 
     async def _renew(self, refused: Grant) -> None:
         """Have another grant than the one that was refused, if there is one to be had."""

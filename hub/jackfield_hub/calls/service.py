@@ -7,13 +7,13 @@ for it, whatever happens.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import orjson
 
-from jackfield.egress.templates import resolve_template
+from jackfield.egress.templates import filled_headers, resolve_template
 from jackfield.errors import Fault, InvalidInput, OperationError
 from jackfield.exchange import JsonObject
 from jackfield.manifest import OperationManifest
@@ -26,6 +26,7 @@ from jackfield_hub.calls.authors_log import MAX_CHARACTERS, LogEntry
 from jackfield_hub.calls.body import AskedCall
 from jackfield_hub.calls.errands import Errands
 from jackfield_hub.calls.ledger.service import new_task_id
+from jackfield_hub.calls.raw_http import is_raw_http, run_raw_http
 from jackfield_hub.calls.shapes import (
     AuthorsLogAnswer,
     AuthorsLogElement,
@@ -39,10 +40,13 @@ from jackfield_hub.catalog import service as catalog
 from jackfield_hub.catalog.shapes import ConnectorVersion
 from jackfield_hub.deployments.bundles import BundleChanged
 from jackfield_hub.errors import Refused, Unavailable
+from jackfield_hub.files.carrier import Carrier
+from jackfield_hub.files.given import GivenFile, find_given
+from jackfield_hub.files.service import owner_of
 from jackfield_hub.hub import Hub
 from jackfield_hub.idempotency.shapes import IdempotencyInProgress, IdempotencyKeyReused, Promise
 from jackfield_hub.identity.shapes import Caller, Right
-from jackfield_hub.logs import describe, log
+from jackfield_hub.logs import describe, log, tell
 from jackfield_hub.sandbox.failures import Overloaded
 from jackfield_hub.sandbox.pool import Bundle, WorkerKey
 from jackfield_hub.traces.shapes import AboutCall
@@ -69,6 +73,7 @@ class ReadyCall:
     input: JsonObject
     auth: SealedAuth | None
     wants_output_schema: bool
+    files: Mapping[str, GivenFile]  #: that the input refers to, by their URLs
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +176,11 @@ async def _prepare(hub: Hub, caller: Caller, called: Address, asked: AskedCall, 
     schema = connector.input_schema(operation.name)
     if not schema.is_valid(asked.input):
         raise errors.InvalidInput(problem_text(schema.problems(asked.input)))
+    takes_files = connector.takes_files(operation.name)
+    given = await find_given(hub, caller.organization_id, asked.input) if takes_files else {}
     auth = await auths.find_for_call(hub, caller, asked.auth_id, connector.service) if asked.auth_id else None
     hub.ledger.admit()
-    return ReadyCall(caller, request_id, connector, operation, asked.input, auth, asked.wants_output_schema)
+    return ReadyCall(caller, request_id, connector, operation, asked.input, auth, asked.wants_output_schema, given)
 
 
 async def _run_seen(hub: Hub, ready: ReadyCall) -> Ending:
@@ -194,8 +201,10 @@ async def _run(hub: Hub, ready: ReadyCall) -> Ending:
     if ready.wants_output_schema and not ready.operation.has_dynamic_output:
         return Ending(TaskOutcome.SUCCESS, orjson.dumps({"output_schema": ready.operation.output_schema}))
     deadline = time.monotonic() + hub.settings.call_seconds
+    is_raw = is_raw_http(ready.connector.manifest.metadata, ready.operation.name)
+    run = _run_raw_http if is_raw else _run_in_worker
     try:
-        return await _run_in_worker(hub, ready, await _open_auth(hub, ready, deadline), deadline)
+        return await run(hub, ready, await _open_auth(hub, ready, deadline), deadline)
     except OperationError as error:
         return Ending(TaskOutcome.ERROR, orjson.dumps(error.to_output()), error.code)
 
@@ -216,18 +225,33 @@ async def _open_auth(hub: Hub, ready: ReadyCall, deadline: float) -> OpenedAuth 
     )
 
 
+def _base_url(ready: ReadyCall, auth: OpenedAuth | None) -> str:
+    own = auth.sealed.environment.base_url if auth else ""
+    return resolve_template(own or ready.connector.manifest.base_url, auth.user_data if auth else {})
+
+
+def _errands(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None, deadline: float) -> Errands:
+    files = Carrier(hub, owner_of(ready.caller), ready.files, deadline)
+    return Errands(hub, ready.caller.organization_id, ready.connector.service, auth, deadline, files=files)
+
+
+async def _run_raw_http(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None, deadline: float) -> Ending:
+    errands = _errands(hub, ready, auth, deadline)
+    headers = filled_headers(ready.connector.manifest.headers, auth.user_data if auth else {})
+    output = await run_raw_http(ready.input, _base_url(ready, auth), headers, errands, hub.settings.max_result_bytes)
+    return Ending(TaskOutcome.SUCCESS, output)
+
+
 async def _run_in_worker(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None, deadline: float) -> Ending:
-    user_data = auth.user_data if auth else {}
-    own_base_url = auth.sealed.environment.base_url if auth else ""
     wanted = Call(
         operation=ready.operation.name,
         input=ready.input,
-        base_url=resolve_template(own_base_url or ready.connector.manifest.base_url, user_data),
-        user_data=user_data,
+        base_url=_base_url(ready, auth),
+        user_data=auth.user_data if auth else {},
         wants=Wants.OUTPUT_SCHEMA if ready.wants_output_schema else Wants.OUTPUT,
         is_checked=True,
     )
-    send = Errands(hub, ready.caller.organization_id, ready.connector.service, auth, deadline).send
+    send = _errands(hub, ready, auth, deadline).send
     key, bundle = await _worker(hub, ready)
     try:
         done = await hub.workers.call(key, bundle, wanted, send, deadline)
@@ -294,7 +318,7 @@ def _task(task_id: str, ready: ReadyCall, ending: Ending, started_at: float, mil
 
 
 def _say(task: Task) -> None:
-    log.info(
+    tell(
         "call",
         task_id=task.task_id,
         request_id=task.request_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+import orjson
 from pydantic import BaseModel, Field
 
 from jackfield.manifest import Manifest
@@ -34,6 +35,7 @@ class ConnectorVersion:
     owner_id: str | None = None  #: the user it belongs to; None: the organization itself
     shared_with: frozenset[str] = frozenset()  #: the ids of other users who may see and call it
     _input_schemas: dict[str, Schema] = field(default_factory=dict[str, Schema], repr=False, compare=False)
+    _takes_files: dict[str, bool] = field(default_factory=dict[str, bool], repr=False, compare=False)
 
     def input_schema(self, operation_name: str) -> Schema:
         """Return the input schema of an operation it has, compiled at its first use."""
@@ -42,6 +44,14 @@ class ConnectorVersion:
             schema = Schema(self.manifest.operations[operation_name].input_schema)
             self._input_schemas[operation_name] = schema
         return schema
+
+    def takes_files(self, operation_name: str) -> bool:
+        """Whether there may be references to files in the input of an operation it has."""
+        known = self._takes_files.get(operation_name)
+        if known is None:
+            schema = orjson.dumps(self.manifest.operations[operation_name].input_schema)
+            known = self._takes_files[operation_name] = b'"format":"file"' in schema
+        return known
 
 
 @dataclass(frozen=True, slots=True)

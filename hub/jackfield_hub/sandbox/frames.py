@@ -330,7 +330,7 @@ def check_json_object(content: bytes) -> dict[str, Any]:
     Raises FrameBroken when it is not one, nests deeper than 64 levels, or has more than half a million values: eight
     megabytes of `[[],[],…]` would take hundreds to read.
     """
-    if _count_values(content) > MAX_JSON_VALUES:
+    if count_values(content) > MAX_JSON_VALUES:
         raise FrameBroken(f"a body with more than {MAX_JSON_VALUES} values")
     try:
         value: Any = orjson.loads(content)
@@ -344,7 +344,7 @@ def check_json_object(content: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def _count_values(content: bytes) -> int:
+def count_values(content: bytes) -> int:
     """Return how many values there are at most: exactly, where a quick guess would be too many."""
     guess = sum(map(content.count, (b",", b"[", b"{")))
     if guess <= MAX_JSON_VALUES:

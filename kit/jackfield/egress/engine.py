@@ -242,8 +242,7 @@ def _signed(errand: _Errand, target: Target) -> tuple[Request, Target]:
     headers = checked_headers(request.headers)
     if not any(name.lower() == "user-agent" for name, _ in headers):
         headers = (_USER_AGENT, *headers)
-    signed = Request(request.method, request.url, headers, request.body, request.timeout_seconds, request.is_idempotent)
-    return signed, signed_target
+    return request.with_headers(headers), signed_target
 
 
 def _redirected(errand: _Errand, origin: Target, response: Response) -> tuple[_Errand, Target]:
