@@ -66,6 +66,12 @@ def new_database(request: pytest.FixtureRequest) -> Generator[Callable[[], str]]
         server.drop(url)
 
 
+@pytest.fixture
+def empty_database(new_database: Callable[[], str], tmp_path: Path) -> str:
+    """The URL of a database without any table."""
+    return new_database() or f"sqlite:///{tmp_path / 'core.db'}"
+
+
 @pytest.fixture(scope="session")
 def ground(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Ground:
     folder = tmp_path_factory.mktemp("ground") / "data"

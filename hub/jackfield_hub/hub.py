@@ -145,7 +145,7 @@ async def open_hub(settings: Settings, clock: Clock | None = None, process: str 
         egress = open_egress(settings, numbers, traces)
         closing.push_async_callback(egress.close)
         confinement = await confining
-        jobs = Jobs(database, clock)
+        jobs = Jobs(database)
         closing.push_async_callback(jobs.stop)
         jobs.start()
         renewals = Flights[SealedAuth]()

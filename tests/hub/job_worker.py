@@ -10,9 +10,9 @@ from jackfield_hub.database import Database
 from jackfield_hub.jobs.service import Job, Jobs, LeaseLost
 
 
-async def main(path: str, lease_seconds: float, stall_seconds: float) -> None:
-    database = Database(f"sqlite:///{path}")
-    jobs = Jobs(database, time.time)
+async def main(url: str, lease_seconds: float, stall_seconds: float) -> None:
+    database = Database(url)
+    jobs = Jobs(database)
 
     @jobs.handler("count", lease_seconds=lease_seconds)
     async def stall(job: Job) -> None:

@@ -8,12 +8,12 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from jackfield_hub.database import Database
+from jackfield_hub.jobs import store
 from jackfield_hub.jobs.service import Job, Jobs
 from jackfield_hub.tables import jobs
 
@@ -23,9 +23,9 @@ SOON = 20.0  # seconds; a ceiling, not a measure
 class Worker:
     """One process's share of the work: a database connection and the jobs it does, as a hub has them."""
 
-    def __init__(self, path: Path) -> None:
-        self.database = Database(f"sqlite:///{path}")
-        self.jobs = Jobs(self.database, time.time)
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        self.jobs = Jobs(self.database)
         self.done: list[int] = []
 
     async def enqueue(self, number: int = 0, dedupe: str | None = None, run_after: float | None = None) -> str | None:
@@ -46,8 +46,8 @@ class Worker:
 
 
 @pytest.fixture
-async def workers(tmp_path: Path) -> AsyncGenerator[tuple[Worker, Worker]]:
-    first, second = Worker(tmp_path / "core.db"), Worker(tmp_path / "core.db")
+async def workers(empty_database: str) -> AsyncGenerator[tuple[Worker, Worker]]:
+    first, second = Worker(empty_database), Worker(empty_database)
     await first.database.migrate()
     async with AsyncExitStack() as closing:
         for worker in (first, second):
@@ -148,12 +148,16 @@ async def test_the_same_work_is_not_enqueued_twice_while_it_waits_or_runs(worker
 async def test_no_more_jobs_of_a_kind_run_at_once_than_were_asked_for(workers: tuple[Worker, Worker]) -> None:
     worker, _ = workers
     running, most = 0, 0
+    three_run = asyncio.Event()
 
     @worker.jobs.handler("count", concurrency=3)
     async def observe(job: Job) -> None:
         nonlocal running, most
         running += 1
         most = max(most, running)
+        if running == 3:
+            three_run.set()
+        await three_run.wait()
         await asyncio.sleep(0.05)
         running -= 1
 
@@ -280,10 +284,10 @@ async def test_a_job_finished_with_its_last_change_is_finished_exactly_when_that
     assert worker.done == [1, 2]
 
 
-async def test_when_a_worker_is_killed_another_takes_over(workers: tuple[Worker, Worker], tmp_path: Path) -> None:
+async def test_when_a_worker_is_killed_another_takes_over(workers: tuple[Worker, Worker]) -> None:
     other, _ = workers
     await other.enqueue(7)
-    async with job_worker(tmp_path / "core.db", lease_seconds=0.5, stall_seconds=60) as process:
+    async with job_worker(other.database.url, lease_seconds=0.5, stall_seconds=60) as process:
         assert await said(process) == "began 1"
         process.kill()
 
@@ -295,7 +299,7 @@ async def test_when_a_worker_is_killed_another_takes_over(workers: tuple[Worker,
 
 
 async def test_a_worker_that_stalls_past_its_lease_changes_nothing_any_more(
-    workers: tuple[Worker, Worker], tmp_path: Path
+    workers: tuple[Worker, Worker],
 ) -> None:
     other, _ = workers
     has_spoken = asyncio.Event()
@@ -306,7 +310,7 @@ async def test_a_worker_that_stalls_past_its_lease_changes_nothing_any_more(
         await has_spoken.wait()
 
     await other.enqueue()
-    async with job_worker(tmp_path / "core.db", lease_seconds=0.3, stall_seconds=1.5) as process:
+    async with job_worker(other.database.url, lease_seconds=0.3, stall_seconds=1.5) as process:
         assert await said(process) == "began 1"
         other.jobs.start()
 
@@ -318,10 +322,29 @@ async def test_a_worker_that_stalls_past_its_lease_changes_nothing_any_more(
     assert other.done == [2]
 
 
+async def test_f06_two_who_claim_at_once_never_have_the_same_job(workers: tuple[Worker, Worker]) -> None:
+    async with workers[0].database.transaction() as tx:
+        for number in range(1000):
+            await workers[0].jobs.enqueue(tx, "count", {"number": number})
+
+    async def claim_all(worker: Worker) -> list[tuple[int, int]]:
+        claimed: list[tuple[int, int]] = []
+        while True:
+            async with worker.database.transaction() as tx:
+                row = await store.claim(tx, "count", await tx.now(), lease_until=await tx.now() + 600)
+            if row is None:
+                return claimed
+            claimed.append((row["payload"]["number"], row["fence"]))
+
+    claims = await asyncio.gather(*(claim_all(worker) for worker in workers for _ in range(4)))
+
+    assert sorted(one for some in claims for one in some) == [(number, 1) for number in range(1000)]
+
+
 @asynccontextmanager
-async def job_worker(path: Path, lease_seconds: float, stall_seconds: float) -> AsyncGenerator[Process]:
+async def job_worker(url: str, lease_seconds: float, stall_seconds: float) -> AsyncGenerator[Process]:
     """A worker in a process of its own, that stands still in the middle of its job."""
-    program = [sys.executable, "-m", "tests.hub.job_worker", str(path), str(lease_seconds), str(stall_seconds)]
+    program = [sys.executable, "-m", "tests.hub.job_worker", url, str(lease_seconds), str(stall_seconds)]
     process = await asyncio.create_subprocess_exec(*program, stdout=PIPE)
     try:
         yield process

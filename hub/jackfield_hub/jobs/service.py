@@ -53,7 +53,7 @@ class Job:
     async def check(self) -> None:
         """Make sure the job is still ours, and renew the lease. Raises LeaseLost. Call it before every step."""
         async with self.jobs.database.transaction() as tx:
-            lease_until = self.jobs.clock() + self.handling.lease_seconds
+            lease_until = await self.jobs.now(tx) + self.handling.lease_seconds
             if not await store.renew(tx, self.id, self.fence, lease_until):
                 raise LeaseLost
 
@@ -97,9 +97,12 @@ class Handling:
 
 
 class Jobs:
-    """The jobs of one database, as this process sees them: it adds some, and works on those it has a handler for."""
+    """The jobs of one database, as this process sees them: it adds some, and works on those it has a handler for.
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+    Leases are counted by the database's clock, which all who share it agree on; `clock` is for tests.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] | None = None) -> None:
         self.database = database
         self.clock = clock
         self._handlings: dict[str, Handling] = {}
@@ -111,6 +114,10 @@ class Jobs:
         """Return what waits, by kind."""
         async with self.database.reading() as tx:
             return [Waiting(**row) for row in await store.count_waiting(tx, self.clock())]
+
+    async def now(self, tx: Transaction) -> float:
+        """Return the time leases are counted by, in seconds since 1970."""
+        return self.clock() if self.clock is not None else await tx.now()
 
     async def enqueue(
         self,
@@ -125,7 +132,7 @@ class Jobs:
         Returns None when a job of this kind with the same `dedupe` is waiting or running already.
         `run_after` is the earliest time to start, in seconds since 1970.
         """
-        job_id, now = str(uuid.uuid4()), self.clock()
+        job_id, now = str(uuid.uuid4()), await self.now(tx)
         values = {"id": job_id, "kind": kind, "payload": payload, "dedupe": dedupe, "created_at": now}
         if not await store.insert(tx, run_after=now if run_after is None else run_after, fence=0, attempt=0, **values):
             return None
@@ -193,7 +200,7 @@ class Jobs:
         if not free:
             return False
         async with self.database.reading() as tx:
-            due = await store.find_due_kinds(tx, free, self.clock())
+            due = await store.find_due_kinds(tx, free, await self.now(tx))
         claims = [await self._claim(self._handlings[kind]) for kind in sorted(due)]
         return any(claims)
 
@@ -201,8 +208,8 @@ class Jobs:
         return sum(job.kind == handling.kind for job in self._running.values()) < handling.concurrency
 
     async def _claim(self, handling: Handling) -> bool:
-        now = self.clock()
         async with self.database.transaction() as tx:
+            now = await self.now(tx)
             row = await store.claim(tx, handling.kind, now, now + handling.lease_seconds)
         if row is None:
             return False
@@ -257,7 +264,8 @@ class Jobs:
     async def _release(self, job: Job, delay_seconds: float, attempt: int) -> None:
         try:
             async with self.database.transaction() as tx:
-                await store.release(tx, job.id, job.fence, self.clock() + delay_seconds, attempt)
+                run_after = await self.now(tx) + delay_seconds
+                await store.release(tx, job.id, job.fence, run_after, attempt)
         except Exception as failure:  # then it waits until its lease is over
             log.error("job_not_given_back", kind=job.kind, job=job.id, **describe(failure))
 

@@ -37,9 +37,7 @@ async def claim(tx: Transaction, kind: str, now: float, lease_until: float) -> R
         .where(jobs.c.kind == kind, _is_due(now))
         .order_by(jobs.c.run_after, jobs.c.created_at)
         .limit(1)
-        .with_for_update(
-            skip_locked=True
-        )  # Postgres: claimers do not queue for the same row. SQLite has no need of it.
+        .with_for_update(skip_locked=True)  # Postgres: claimers do not queue for one row. SQLite has no need of it.
     )
     return await tx.one_or_none(
         update(jobs)
