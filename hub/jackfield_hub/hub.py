@@ -80,9 +80,15 @@ class Hub:
     counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  #: of many rows at once
     numbers: Numbers = field(default_factory=Numbers)
     traces: Traces | None = None  #: None: nobody wants to see spans
+    address: str = ""  #: where a client on this machine finds us, once we listen
     process: str = ""  #: which of several processes this is, for example "api 2"; empty for the only one
     is_leaving: bool = False  #: we shall stop soon, and say so to whoever asks
     is_draining: bool = False  #: no new work: we are about to stop
+
+    @property
+    def origin(self) -> str:
+        """How the links we make begin, where nobody is there who says how they found us."""
+        return self.settings.public_url or self.address
 
     @property
     def running_calls(self) -> int:

@@ -49,6 +49,7 @@ def url_of(listener: socket.socket) -> str:
 async def serving(hub: Hub, listener: socket.socket, patience: Patience = PATIENCE) -> AsyncGenerator[Server]:
     """Answer requests until the block ends, then finish what is running (at most `settings.drain_seconds`)."""
     _take_all_descriptors()
+    hub.address = url_of(listener)
     server = Server(_config(hub))
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
