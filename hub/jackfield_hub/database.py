@@ -140,6 +140,7 @@ class Database:
         self._engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
         self._writing = asyncio.Lock()
         self._writers: set[asyncio.Task[Any] | None] = set()
+        self.is_silent = False  #: what the watcher waits for in vain, nobody else need wait for
         self.tell: Callable[[Change], None] = lambda change: None  #: called with what our own transactions change
 
     async def migrate(self) -> None:
@@ -162,6 +163,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self, organization_id: str = EVERY_ORGANIZATION) -> AsyncGenerator[Transaction]:
         """One unit of work that may write; it commits when the block ends. Never wait for a stranger inside."""
+        self._say_when_it_is_silent()
         async with self._turn_to_write(), _begun(self._engine) as connection:
             tx = Transaction(connection)
             await tx.act_for(organization_id, is_writing=True)
@@ -175,11 +177,16 @@ class Database:
     @asynccontextmanager
     async def reading(self, organization_id: str = EVERY_ORGANIZATION) -> AsyncGenerator[Transaction]:
         """One consistent look that writes nothing, and waits for nobody who does."""
+        self._say_when_it_is_silent()
         async with _connected(self._engine) as connection:
             await connection.execution_options(**_READING_SQLITE if self.is_sqlite else _READING_POSTGRES)
             tx = Transaction(connection)
             await tx.act_for(organization_id, is_writing=False)
             yield tx
+
+    def _say_when_it_is_silent(self) -> None:
+        if self.is_silent:
+            raise DatabaseAway("The database does not answer; try again in a moment")
 
     async def ping(self) -> None:
         """Return when the database answers. Raises DatabaseAway."""

@@ -19,6 +19,7 @@ from jackfield_hub.database import DatabaseAway
 from jackfield_hub.hub import open_hub
 from jackfield_hub.logs import configure_logs
 from jackfield_hub.processes.supervisor import DidNotStart, supervising
+from jackfield_hub.migrations import NewerSchema
 from jackfield_hub.sandbox.confinement import NotConfined
 from jackfield_hub.server import CannotListen, Farewell, open_socket, serving, url_of
 from jackfield_hub.settings import SettingMistake, Settings, read_settings
@@ -47,7 +48,14 @@ def serve(port: int | None, host: str | None, data: Path | None, database: str |
     try:
         settings = read_settings(port=port, host=host, data_dir=data, database=database, processes=processes)
         uvloop.run(_serve(settings) if settings.processes == 1 else _supervise(settings))
-    except (SettingMistake, DataFolderMistake, MasterKeyMistake, CannotListen, TooManyToTrust) as mistake:
+    except (
+        SettingMistake,
+        DataFolderMistake,
+        MasterKeyMistake,
+        NewerSchema,
+        CannotListen,
+        TooManyToTrust,
+    ) as mistake:
         raise CommandFailed(str(mistake)) from None
     except DatabaseAway:
         raise CommandFailed("the database does not answer", "look at its address: --database") from None

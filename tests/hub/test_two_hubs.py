@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import base64
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import orjson
 import pytest
+from aiohttp import web
 
+from jackfield_hub.idempotency.shapes import REPLAYED_HEADER as REPLAYED
 from jackfield_hub.identity.shapes import Role
-from tests.hub.connectors import connector_zip, deploy, deploy_and_wait, deployment_path, wait_until_finished
+from jackfield_hub.settings import Settings
+from tests.hub.connectors import connector_zip, deploy, deploy_and_wait, wait_until_finished
+from tests.hub.partition import wire_to
 from tests.hub.people import Answer, Person, role_id
+from tests.hub.postgres import Postgres, name_of
 from tests.hub.processes import COMMAND, free_port, spawn
 from tests.hub.shop import answering
+from tests.hub.stored import stored
 from tests.hub.two_hubs import TwoHubs, program_of, soon, two_hubs
 
 CALL = "/core/v1/connectors/acme/versions/1.0/call"
@@ -83,7 +91,7 @@ async def test_what_is_deployed_or_shared_at_one_is_called_at_the_other(hubs: Tw
         return await words(guest_there) == "old"
 
     await soon(is_shared)
-    assert (await robot.delete(f"/v1/connectors/acme/versions/1.0/permissions/guest@example.com")).status == 204
+    assert (await robot.delete("/v1/connectors/acme/versions/1.0/permissions/guest@example.com")).status == 204
 
     async def is_not_shared() -> bool:
         return (await guest_there.post(CALL, SAY)).status == 404
@@ -98,8 +106,8 @@ async def test_what_is_deployed_or_shared_at_one_is_called_at_the_other(hubs: Tw
 
 
 async def test_an_auth_and_a_service_that_change_at_one_have_changed_at_the_other(hubs: TwoHubs) -> None:
-    async def answer(request: Any) -> Any:
-        return await shop_answer(request)
+    async def answer(_request: Any) -> web.Response:
+        return web.json_response({"ok": True})
 
     async with answering(answer) as url:
         await deploy_and_wait(hubs.alice, connector_zip(files=asking(url)))
@@ -152,7 +160,153 @@ def ask(http: Http) -> dict:
     return {"acme/connector.py": connector, "acme/operations/ask.py": operation}
 
 
-async def shop_answer(_request: Any) -> Any:
-    from aiohttp import web
+@pytest.fixture
+def shared(postgres: Postgres) -> str:
+    """The URL of an empty Postgres database."""
+    return postgres.new_database()
 
-    return web.json_response({"ok": True})
+
+async def test_the_same_key_sent_to_both_at_once_is_carried_out_once(shared: str, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def answer(request: Any) -> web.Response:
+        asked.append(request.path)
+        await asyncio.sleep(0.5)
+        return web.json_response({"ok": True})
+
+    async with answering(answer) as url, two_hubs(tmp_path, shared) as hubs:
+        await deploy_and_wait(hubs.alice, connector_zip(files=asking(url)))
+        there = hubs.elsewhere(hubs.alice)
+        assert (await there.post(CALL, SAY)).status == 200
+
+        answers = await asyncio.gather(*(call_once(person) for person in [hubs.alice, there] * 10))
+        later = [await call_once(person) for person in (hubs.alice, there)]
+
+        assert len(asked) == 1
+        assert {one.status for one in answers} == {200, 409}
+        assert [(one.status, one.headers[REPLAYED]) for one in later] == [(200, "true")] * 2
+        assert (await there.get("/v1/usage")).json["tasks"] == 2
+
+
+async def call_once(person: Person) -> Answer:
+    body = orjson.dumps({"operation": "ask", "input": {}})
+    return await person.send("POST", CALL, body, headers={"Idempotency-Key": "one"})
+
+
+@pytest.mark.parametrize("victim", ["first", "second"])
+async def test_a_hub_that_is_killed_takes_only_its_own_calls_along(shared: str, tmp_path: Path, victim: str) -> None:
+    async with two_hubs(tmp_path, shared) as hubs:
+        alice, there = hubs.alice, hubs.elsewhere(hubs.alice)
+        await deploy_and_wait(alice, connector_zip(files={"acme/operations/nap.py": NAP}))
+        lost, saved = (alice, there) if victim == "first" else (there, alice)
+        assert await words(saved) == "hello"
+        slow = connector_zip("slow", files={"slow/operations/slow.py": "import time\ntime.sleep(2)\n"})
+        deployment_id = (await deploy(lost, slow, "slow")).json["id"]
+        calls = [asyncio.create_task(person.post(CALL, {"operation": "nap", "input": {}})) for person in (lost, saved)]
+        await asyncio.sleep(0.5)  # both are under way, and the build is
+
+        (hubs.first if victim == "first" else hubs.second).kill()
+
+        own, other = await asyncio.gather(*calls, return_exceptions=True)
+        assert isinstance(own, aiohttp.ClientConnectionError)
+        assert isinstance(other, Answer), other
+        assert other.json["outcome"] == "success"
+        assert await words(saved) == "hello"
+        assert (await wait_until_finished(saved, "slow", deployment_id))["deploymentStatus"] == "Deployed"
+        assert (await saved.post(CALL.replace("acme", "slow"), SAY)).json["outcome"] == "success"
+
+
+NAP = '''
+import time
+
+from acme.connector import acme
+
+
+@acme.operation
+def nap() -> dict:
+    """Take a while."""
+    time.sleep(2)
+    return {}
+'''
+
+
+async def test_a_hub_with_another_master_key_is_not_let_in(shared: str, tmp_path: Path) -> None:
+    async with two_hubs(tmp_path, shared):
+        other_key = base64.b64encode(b"k" * 32).decode()
+        process, log = spawn(tmp_path / "third", free_port(), COMMAND, database=shared, master_key=other_key)
+        keyless, its_log = spawn(tmp_path / "fourth", free_port(), COMMAND, database=shared)
+
+        assert (await asyncio.to_thread(process.wait, 60), await asyncio.to_thread(keyless.wait, 60)) == (1, 1)
+        assert "sealed with another master key than the one given" in log.read_text()
+        assert "master.key is missing" in its_log.read_text()
+
+
+async def test_f42_a_hub_cut_off_from_the_database_refuses_and_comes_back(shared: str, tmp_path: Path) -> None:
+    async with wire_to(shared) as wire, two_hubs(tmp_path, shared, second_database=wire.url) as hubs:
+        there = hubs.elsewhere(hubs.alice)
+        _, robot, token_id = await program_of(hubs.alice, "robot", role_id(Role.CONTRIBUTOR))
+        await deploy_and_wait(hubs.alice, connector_zip())
+        assert await words(there) == "hello"
+        assert (await hubs.elsewhere(robot).get("/v1/me")).status == 200
+        slow = connector_zip("slow", files={"slow/operations/slow.py": "import time\ntime.sleep(3)\n"})
+        deployment_id = (await deploy(there, slow, "slow")).json["id"]
+
+        wire.cut()
+        await hubs.alice.delete(f"/v1/tokens/{token_id}")
+
+        async def refuses() -> bool:
+            answer = await asyncio.wait_for(hubs.elsewhere(robot).get("/v1/me"), 90)
+            return answer.status == 503
+
+        await soon(refuses)
+        assert (await there.post(CALL, SAY)).status == 503
+        assert (await there.get("/readyz")).status == 503
+        taken_over = await wait_until_finished(hubs.alice, "slow", deployment_id)
+        wire.mend()
+
+        async def is_back() -> bool:
+            return await words(there) == "hello"
+
+        await soon(is_back)
+        assert taken_over["deploymentStatus"] == "Deployed"
+        assert (await hubs.elsewhere(robot).get("/v1/me")).status == 401
+        rows = in_database(shared, "SELECT state, attempt FROM deployments WHERE connector_name = 'slow'")
+        assert rows[0]["state"] == "Deployed"
+        flips = in_database(shared, "SELECT revision FROM connectors WHERE name = 'slow'")
+        assert [row["revision"] for row in flips] == [1]
+
+
+def in_database(url: str, statement: str) -> list[dict[str, Any]]:
+    return stored(Settings(database=url), statement)
+
+
+NEWER = (
+    "ALTER TABLE connectors ADD COLUMN colour TEXT",
+    "ALTER TABLE tokens ADD COLUMN shape TEXT NOT NULL DEFAULT 'round'",
+    "CREATE TABLE novelties (id TEXT PRIMARY KEY)",
+    "UPDATE alembic_version SET version_num = '9999'",
+)
+
+
+async def test_f49_an_older_hub_goes_on_beside_a_newer_schema_and_does_not_start_on_it(
+    shared: str, tmp_path: Path, postgres: Postgres
+) -> None:
+    async with two_hubs(tmp_path, shared) as hubs:
+        await deploy_and_wait(hubs.alice, connector_zip())
+        there = hubs.elsewhere(hubs.alice)
+        assert await words(there) == "hello"
+
+        postgres.tell(*NEWER, database=name_of(shared))
+
+        for number, person in enumerate((hubs.alice, there)):
+            await program_of(person, f"robot-{number}", role_id(Role.CONTRIBUTOR))
+            deployed = await deploy_and_wait(person, connector_zip(words=f"number {number}"))
+            assert deployed["deploymentStatus"] == "Deployed"
+
+        async def is_new() -> bool:
+            return await words(hubs.alice) == await words(there) == "number 1"
+
+        await soon(is_new)
+        process, log = spawn(tmp_path / "third", free_port(), COMMAND, database=shared)
+        assert await asyncio.to_thread(process.wait, 60) == 1
+        assert "newer" in log.read_text()

@@ -1,13 +1,15 @@
 """One task of a process that forgets what others have changed, and says how long what is left may be believed.
 
-look ── forget what has changed ── believe the rest for five more seconds ── wait
-  └── the database is away: nobody says "believe" any more, so after five seconds everything is read anew
+look ── forget what has changed ── believe the rest for eight more seconds ── wait
+ ├── the database is away: nobody says "believe" any more, so after eight seconds everything is read anew
+ └── it does not even say so: then nobody else need wait for it either, until it answers here
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Protocol
 
 from jackfield_hub.changes import store
@@ -16,9 +18,9 @@ from jackfield_hub.changes.shapes import Change
 from jackfield_hub.database import Database, DatabaseAway
 from jackfield_hub.logs import describe, log
 
-BELIEVE_SECONDS = 5.0
+BELIEVE_SECONDS = 8.0  # time for one look that is not answered, and another
 AGAIN_SECONDS = 0.5
-LOOK_SECONDS = 5.0  # at most, connecting included
+LOOK_SECONDS = 2.5  # at most, connecting included
 KEPT_SECONDS = 3600.0  # whoever has not looked for half as long (it was stopped) forgets everything
 TIDY_SECONDS = 600.0
 
@@ -48,6 +50,7 @@ class Watcher:
         self._database = database
         self._is_open = False
         self._looked_at = 0.0
+        self._unanswered = 0
         self._next_tidying = 0.0
         self._watching: asyncio.Task[None] | None = None
 
@@ -72,6 +75,8 @@ class Watcher:
             except Exception as failure:  # whatever it is: we go on, and until then nothing is believed for long
                 log.error("changes_unseen", **describe(failure))
                 self._is_open = False
+                self._unanswered = self._unanswered + 1 if isinstance(failure, TimeoutError) else 0
+                self._database.is_silent = self._unanswered > 1  # the first may be our own fault: we were stopped
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def _look(self) -> None:
@@ -85,6 +90,7 @@ class Watcher:
                 for change in found:
                     self._memory.forget(change)
         self._looked_at = began
+        self._unanswered, self._database.is_silent = 0, False
         self._memory.believe_until(began + BELIEVE_SECONDS)
 
     async def _tidy(self) -> None:
@@ -92,8 +98,6 @@ class Watcher:
         if time.monotonic() < self._next_tidying:
             return
         self._next_tidying = time.monotonic() + TIDY_SECONDS
-        try:
-            async with self._database.transaction() as tx:
+        with suppress(DatabaseAway, TimeoutError):  # said already, where it was noticed; and there is a next time
+            async with asyncio.timeout(LOOK_SECONDS), self._database.transaction() as tx:
                 await store.forget_old(tx, KEPT_SECONDS)
-        except DatabaseAway:
-            pass  # said already, where it was noticed; and there is a next time

@@ -10,6 +10,7 @@ from jackfield_hub.auths.master_key import MasterKeyMistake
 from jackfield_hub.calls.authors_log import LogEntry
 from jackfield_hub.database import DatabaseAway
 from jackfield_hub.hub import Hub, open_hub
+from jackfield_hub.migrations import NewerSchema
 from jackfield_hub.processes.channel import Heard, Said, Tell
 from jackfield_hub.processes.child import Child, being_child
 from jackfield_hub.sandbox.confinement import NotConfined
@@ -25,7 +26,7 @@ async def main() -> None:
     async with being_child(farewell.hurry) as child:
         try:
             await _serve(child, farewell)
-        except (MasterKeyMistake, TooManyToTrust) as mistake:
+        except (MasterKeyMistake, NewerSchema, TooManyToTrust) as mistake:
             child.cannot_start(str(mistake))
         except DatabaseAway:
             child.cannot_start("the database does not answer", "look at its address: --database")
