@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import AsyncGenerator, Container, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
 from typing import BinaryIO, TypedDict, Unpack
 from urllib.parse import quote, urljoin
 from xml.etree.ElementTree import Element
@@ -182,6 +183,10 @@ class HttpAnswer:
         return None
 
 
+NextPage = Callable[[HttpAnswer], str | Fields | None]
+"""Says where the page after this one is: a path or URL, or what changes in the query; None after the last page."""
+
+
 class Http:
     """Sends requests to the service of a connector.
 
@@ -217,6 +222,20 @@ class Http:
         """Send any request: `http.request("OPTIONS", "/products")`."""
         request = _request(self._base_url, self._always, method, path_or_url, options)
         return _answer(self._transport.send(request), options)
+
+    def pages(
+        self, path_or_url: str, /, *, next_page: NextPage = HttpAnswer.next_link, **options: Unpack[RequestOptions]
+    ) -> Iterator[HttpAnswer]:
+        """Get one page after the other: a list's whole length, however long, with one page in memory.
+
+        Without `next_page` the pages are those of `Link: <…>; rel="next"`. With a cursor in the answer it is
+        `lambda page: {"cursor": page.json().get("next")}`; a value that is None ends the list as well.
+        """
+        asked: _Asked | None = _Asked(path_or_url, options)
+        while asked is not None:
+            answer = self.get(asked.path_or_url, **asked.options)
+            yield answer
+            asked = asked.following(next_page(answer))
 
     def open(self, file: File) -> BinaryIO:
         """Return a file to be read: it can be iterated and sought, and has a few megabytes in memory at a time."""
@@ -261,6 +280,16 @@ class AsyncHttp:
         request = _request(self._base_url, self._always, method, path_or_url, options)
         return _answer(await self._transport.exchange(request), options)
 
+    async def pages(
+        self, path_or_url: str, /, *, next_page: NextPage = HttpAnswer.next_link, **options: Unpack[RequestOptions]
+    ) -> AsyncGenerator[HttpAnswer]:
+        """Get one page after the other, as `Http.pages` does: `async for page in http.pages("/products"): …`."""
+        asked: _Asked | None = _Asked(path_or_url, options)
+        while asked is not None:
+            answer = await self.get(asked.path_or_url, **asked.options)
+            yield answer
+            asked = asked.following(next_page(answer))
+
     async def pieces(self, file: File) -> AsyncGenerator[bytes]:
         """Give what is in a file, a few megabytes at a time."""
         start, size = 0, 1
@@ -274,6 +303,26 @@ class AsyncHttp:
     async def make_file(self, name: str, content: bytes, mime_type: str = BYTES_TYPE) -> File:
         """Keep some bytes as a file; its reference can be an output."""
         return HttpAnswer(await self._transport.exchange(keeping(name, content, mime_type))).file
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which page of a list is asked for."""
+
+    path_or_url: str
+    options: RequestOptions
+
+    def following(self, said: str | Fields | None) -> _Asked | None:
+        """Return what to ask next, None after the last page. Raises ConnectorError when that is the same again."""
+        if not said or (not isinstance(said, str) and None in said.values()):
+            return None
+        if isinstance(said, str):  # it says everything by itself
+            asked = _Asked(said, {**self.options, "query": {}, "path": {}})
+        else:
+            asked = _Asked(self.path_or_url, {**self.options, "query": {**self.options.get("query", {}), **said}})
+        if asked == self:
+            raise ConnectorError("The page after this one is this one again: the list would never end.")
+        return asked
 
 
 def _request(

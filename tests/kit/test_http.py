@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import email.utils
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -28,8 +28,8 @@ from jackfield.errors import (
     ServiceError,
     TimedOut,
 )
-from jackfield.exchange import Request, Response
-from jackfield.http import Http, HttpAnswer
+from jackfield.exchange import Request, Response, awaitable
+from jackfield.http import AsyncHttp, Http, HttpAnswer
 
 
 class Mirror:
@@ -55,6 +55,18 @@ def sent(
 def answered(status: int, body: bytes = b"", url: str = "https://api.acme.test/a", **headers: str) -> HttpAnswer:
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return Http(Mirror(Response(status, named, body, url)), "https://api.acme.test").get("/a")
+
+
+class Replies:
+    """A Transport that gives one answer after the other, and keeps the requests."""
+
+    def __init__(self, answers: list[Response]) -> None:
+        self._answers = iter(answers)
+        self.seen: list[Request] = []
+
+    def send(self, request: Request) -> Response:
+        self.seen.append(request)
+        return replace(next(self._answers), url=request.url)
 
 
 class Size(Enum):
@@ -345,3 +357,39 @@ def test_xml_goes_out_and_comes_back():
 def test_what_is_no_xml_is_an_error_that_says_so(content: bytes):
     with pytest.raises(NotXml, match="no XML we can read"):
         answered(200, content).xml()
+
+
+def numbers_on_pages(*next_pages: str) -> tuple[Http, Replies]:
+    """Return a client of a service with three pages, each of which says where the next one is."""
+    replies = Replies([Response(200, (("Link", link),) if link else (), b"{}") for link in next_pages])
+    return Http(replies, "https://api.acme.test/v1"), replies
+
+
+def test_pages_follow_the_link_of_the_page_before():
+    http, replies = numbers_on_pages('</v1/numbers?after=2&n=2>; rel="next"', "")
+
+    pages = list(http.pages("/numbers", query={"n": 2}))
+
+    assert len(pages) == 2
+    assert [request.url.removeprefix("https://api.acme.test") for request in replies.seen] == [
+        "/v1/numbers?n=2",
+        "/v1/numbers?after=2&n=2",
+    ]
+
+
+async def test_pages_follow_what_an_answer_says_about_the_next():
+    cursors = iter(["b", "c", None])
+    replies = Replies([Response(200, (), b"{}")] * 3)
+
+    http = AsyncHttp(awaitable(replies), "https://api.acme.test")
+    pages = [page async for page in http.pages("/numbers", next_page=lambda _: {"cursor": next(cursors)})]
+
+    assert len(pages) == 3
+    assert [request.url.rpartition("numbers")[2] for request in replies.seen] == ["", "?cursor=b", "?cursor=c"]
+
+
+def test_a_page_that_leads_to_itself_ends_in_an_error():
+    http, _ = numbers_on_pages(*['<https://api.acme.test/v1/numbers>; rel="next"'] * 9)
+
+    with pytest.raises(ConnectorError, match="never end"):
+        list(http.pages("/numbers"))
