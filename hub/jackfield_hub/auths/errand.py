@@ -84,7 +84,7 @@ def say(problem: OperationError) -> JsonObject:
 
 
 async def _open(tools: Tools, claim: Claim) -> OpenedAuth | None:
-    async with tools.database.reading() as tx:
+    async with tools.database.reading(claim.organization_id) as tx:
         sealed = await find_sealed(tx, claim.organization_id, claim.auth_id)
         if sealed is None or sealed.version != claim.version:
             return None
@@ -96,7 +96,7 @@ async def _open(tools: Tools, claim: Claim) -> OpenedAuth | None:
 
 async def _hold(tools: Tools, claim: Claim) -> None:
     """Make sure that the claim is still ours. Raises ClaimLost."""
-    async with tools.database.transaction() as tx:
+    async with tools.database.transaction(claim.organization_id) as tx:
         if not await store.prolong(tx, claim, await tx.now() + tools.settings.renewal_lease_seconds):
             raise ClaimLost
 
@@ -110,7 +110,7 @@ async def _beat(tools: Tools, claim: Claim) -> None:
 
 
 async def _store(tools: Tools, claim: Claim, credentials: JsonObject) -> None:
-    async with tools.database.transaction() as tx:
+    async with tools.database.transaction(claim.organization_id) as tx:
         is_stored = await _seal_and_store(tools, tx, claim, credentials)
     log.info("auth_renewed" if is_stored else "auth_renewed_too_late", auth=claim.auth_id, fence=claim.fence)
 
@@ -142,7 +142,7 @@ async def _write_down(tools: Tools, claim: Claim, problem: OperationError) -> No
     is_over = isinstance(problem, NoRefreshToken) or (
         is_refused and (claim.refused_at is not None or not doubt_seconds)
     )
-    async with tools.database.transaction() as tx:
+    async with tools.database.transaction(claim.organization_id) as tx:
         now = await tx.now()
         if is_over:
             if await store.end_sign_in(tx, claim, say(problem)):

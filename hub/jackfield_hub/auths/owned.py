@@ -31,7 +31,7 @@ async def sort_out(
     NotFound when this service of the caller's organization has no such environment.
     """
     caller.require(Right.STORE_AUTHS)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         environment = await find_environment(tx, caller.organization_id, environment_id)
     if environment.service_id != service_id:
         raise NotFound(f"The service {service_id:.50} has no environment with this id")

@@ -100,7 +100,7 @@ async def _renew(hub: Hub, auth: OpenedAuth) -> SealedAuth:
 
 
 async def _look(hub: Hub, seen: SealedAuth) -> tuple[Progress, float]:
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(seen.organization_id) as tx:
         progress, now = await store.find_progress(tx, seen.organization_id, seen.auth_id), await tx.now()
     if progress is None:
         raise NotFound(f"The authentication {seen.auth_id} was removed")
@@ -121,7 +121,7 @@ def _problem(said: JsonObject) -> OperationError:
 
 
 async def _claim(hub: Hub, seen: SealedAuth, *, has_lost_one: bool) -> Claim | None:
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(seen.organization_id) as tx:
         now = await tx.now()
         lease_until = now + hub.settings.renewal_lease_seconds
         claim = await store.claim(tx, seen, now, lease_until)
@@ -145,7 +145,7 @@ async def _carry_out(hub: Hub, claim: Claim, auth: OpenedAuth) -> None:
 async def _read(hub: Hub, seen: SealedAuth) -> SealedAuth:
     hub.known_auths.forget(seen.organization_id, seen.auth_id)
     epoch = hub.known_auths.epoch(seen.organization_id)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(seen.organization_id) as tx:
         auth = await find_sealed(tx, seen.organization_id, seen.auth_id)
     if auth is None:
         raise NotFound(f"The authentication {seen.auth_id} was removed")

@@ -19,7 +19,7 @@ from jackfield_hub.auths.master_key import FileKey
 from jackfield_hub.auths.sealed_rows import SEALED, SealedRow
 from jackfield_hub.auths.vault import DoesNotOpen, SealedKey, Spot, Vault
 from jackfield_hub.changes.shapes import Kind
-from jackfield_hub.database import Database, Transaction
+from jackfield_hub.database import EVERY_ORGANIZATION, Database, Transaction
 
 BATCH = 50  # rows in one transaction: others want to write, too
 SETTLE_SECONDS = 1.0  # for those who had chosen a key before it was replaced
@@ -53,7 +53,7 @@ async def rotate(tools: Rotating, key_file: FileKey | None) -> Rotated:
     if key_file is not None:
         key_file.put_in_front()
     await _remove_old_keys(tools)
-    async with tools.database.transaction() as tx:
+    async with tools.database.transaction(EVERY_ORGANIZATION) as tx:
         for organization_id in await store.list_sealed_organizations(tx):
             await store.insert_data_key(tx, tools.vault.new_data_key(organization_id), tools.clock())
             done.data_keys += 1
@@ -69,19 +69,19 @@ async def rotate(tools: Rotating, key_file: FileKey | None) -> Rotated:
 
 async def _check_all_open(tools: Rotating) -> None:
     """Raise DoesNotOpen before anything is changed: a new data key under a wrong master key would stop all hubs."""
-    async with tools.database.reading() as tx:
+    async with tools.database.reading(EVERY_ORGANIZATION) as tx:
         if not all(tools.vault.opens(key) for key in await store.list_data_keys(tx)):
             raise DoesNotOpen
 
 
 async def _remove_old_keys(tools: Rotating) -> None:
-    async with tools.database.transaction() as tx:
+    async with tools.database.transaction(EVERY_ORGANIZATION) as tx:
         await store.delete_replaced_keys(tx, tools.clock() - KEPT_SECONDS)
 
 
 async def _rewrap(tools: Rotating) -> None:
     """Have every data key sealed with the newest master key."""
-    async with tools.database.transaction() as tx:
+    async with tools.database.transaction(EVERY_ORGANIZATION) as tx:
         for key in await store.list_data_keys(tx):
             if not tools.vault.wrap.is_newest(key.sealed):
                 await store.replace_sealed_key(tx, key, tools.vault.rewrap(key))
@@ -93,7 +93,7 @@ async def _seal_all_anew(tools: Rotating) -> int:
     count = 0
     for sealed in SEALED:
         while True:
-            async with tools.database.transaction() as tx:
+            async with tools.database.transaction(EVERY_ORGANIZATION) as tx:
                 rows = await store.list_sealed_with_old_key(tx, sealed, BATCH)
                 for row in rows:
                     await _seal_anew(tools, tx, row)

@@ -8,14 +8,14 @@ from jackfield.exchange import JsonObject
 from jackfield_hub.auths import store
 from jackfield_hub.auths.master_key import FileKey, MasterKeyMistake, master_keys
 from jackfield_hub.auths.vault import LocalKeyWrap, SealedKey, Spot, Vault
-from jackfield_hub.database import Database, Transaction
+from jackfield_hub.database import EVERY_ORGANIZATION, Database, Transaction
 from jackfield_hub.settings import Settings
 
 
 async def open_vault(settings: Settings, database: Database) -> Vault:
     """Return the vault of this hub. A key file is made only where nothing is sealed yet. Raises MasterKeyMistake."""
     keys = master_keys(settings)
-    async with database.reading() as tx:
+    async with database.reading(EVERY_ORGANIZATION) as tx:
         sample = await store.find_any_data_key(tx)
     if isinstance(keys, FileKey) and sample is None:
         keys.create()

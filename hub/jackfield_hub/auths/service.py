@@ -67,7 +67,7 @@ async def create_auth(hub: Hub, caller: Caller, wanted: NewAuthentication, promi
     Raises InvalidInput, NotFound for an unknown environment, IdempotencyKeyReused.
     """
     caller.require(Right.STORE_AUTHS)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         known = await idempotency.find_answer(hub, tx, promise)
         if known is not None:
             return known.decode()
@@ -75,7 +75,7 @@ async def create_auth(hub: Hub, caller: Caller, wanted: NewAuthentication, promi
     _check_scopes(wanted.scopes)
     _check(environment, wanted.user_data, wanted.credentials)
     auth_id, now = str(uuid.uuid4()), hub.clock()
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         known = await idempotency.claim(hub, tx, promise)
         if known is not None:
             return known.decode()
@@ -111,7 +111,7 @@ async def change_auth(hub: Hub, caller: Caller, auth_id: str, wanted: ChangedAut
     _check_scopes(wanted.scopes)
     _check(known.environment, user_data, wanted.credentials)
     scopes = list(known.scopes) if wanted.scopes is None else wanted.scopes
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         sealed = await _sealed(
             hub, tx, caller.organization_id, auth_id, user_data=user_data, credentials=wanted.credentials
         )
@@ -126,7 +126,7 @@ async def rename_auth(hub: Hub, caller: Caller, auth_id: str, name: str) -> None
     """Give an auth another name. Its credentials are left alone: somebody may be renewing them."""
     caller.require(Right.STORE_AUTHS)
     await _find_own(hub, caller, auth_id)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await store.rename_auth(tx, caller.organization_id, auth_id, name, hub.clock())
         tx.changed(caller.organization_id, Kind.AUTH, auth_id)
 
@@ -146,7 +146,7 @@ async def show_auth(
     opened = await open_own(hub, caller, auth_id)
     if is_renewed and isinstance(opened.sign_in, TokenHolder):
         opened = await _renew_now(hub, opened)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await audit.record(
             tx,
             caller.organization_id,
@@ -163,7 +163,7 @@ async def delete_auth(hub: Hub, caller: Caller, auth_id: str) -> None:
     """Forget the caller's auth; calls with it stop working at once. Raises NotFound, Forbidden."""
     caller.require(Right.STORE_AUTHS)
     auth = await _find_own(hub, caller, auth_id)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await store.delete_auth(tx, auth.organization_id, auth.auth_id)
         tx.changed(auth.organization_id, Kind.AUTH, auth.auth_id)
 
@@ -171,7 +171,7 @@ async def delete_auth(hub: Hub, caller: Caller, auth_id: str) -> None:
 async def list_auths(hub: Hub, caller: Caller) -> Sequence[ListedAuth]:
     """Return the caller's auths, oldest first, each with the service it is for."""
     organization_id = caller.organization_id
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         rows = await store.list_auths(tx, organization_id, _owner_id(caller))
         # Many auths are for the same few environments.
         known = {
@@ -198,7 +198,7 @@ async def list_auths(hub: Hub, caller: Caller) -> Sequence[ListedAuth]:
 async def open_own(hub: Hub, caller: Caller, auth_id: str) -> OpenedAuth:
     """Return the caller's auth with its secrets, to be changed by its owner. Raises NotFound, Forbidden."""
     auth = await _find_own(hub, caller, auth_id)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         service = await find_service(tx, auth.organization_id, auth.service_id)
     return open_auth(hub.vault, auth, service)
 
@@ -206,7 +206,7 @@ async def open_own(hub: Hub, caller: Caller, auth_id: str) -> OpenedAuth:
 async def is_active(hub: Hub, caller: Caller, auth_id: str) -> bool:
     """Whether the caller's auth can be used, as far as anybody knows: its provider has not ended it."""
     await _find_own(hub, caller, auth_id)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         progress = await store.find_progress(tx, caller.organization_id, auth_id)
     return progress is not None and progress.state is AuthState.ACTIVE
 
@@ -265,7 +265,7 @@ async def _renew_now(hub: Hub, auth: OpenedAuth) -> OpenedAuth:
         raise SignInAgain(problem.message) from None
     except OperationError as problem:
         raise NotRenewed(problem.message) from None
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(renewed.organization_id) as tx:
         service = await find_service(tx, renewed.organization_id, renewed.service_id)
     return open_auth(hub.vault, renewed, service)
 
@@ -281,7 +281,7 @@ async def _find_own(hub: Hub, caller: Caller, auth_id: str) -> SealedAuth:
 async def _read_auth(hub: Hub, key: tuple[str, str]) -> SealedAuth:
     organization_id, auth_id = key
     epoch = hub.known_auths.epoch(organization_id)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(organization_id) as tx:
         auth = await find_sealed(tx, organization_id, auth_id)
     if auth is None:
         raise NotFound(f"The authentication {auth_id:.50} was not found")

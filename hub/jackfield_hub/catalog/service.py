@@ -74,7 +74,7 @@ def _sees_all(caller: Caller) -> bool:
 async def _read_version(hub: Hub, key: tuple[str, str, str]) -> ConnectorVersion | None:
     organization_id, name, version = key
     epoch = hub.known_connectors.epoch(organization_id)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(organization_id) as tx:
         row = await store.find_connector(tx, organization_id, name, version)
         if row is None:
             return None
@@ -106,7 +106,7 @@ async def find_for_service(
     hub: Hub, organization_id: str, service_id: str, operation_name: str
 ) -> ConnectorVersion | None:
     """Return the connector of a service that was deployed last and has this private operation, or None."""
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(organization_id) as tx:
         rows = await store.list_versions_of_service(tx, organization_id, service_id)
     for row in rows:
         key = (organization_id, row["name"], row["version"])
@@ -134,7 +134,7 @@ async def list_connectors(hub: Hub, caller: Caller) -> Listing:
     if known is not None:
         return known
     epoch = hub.known_lists.epoch(organization_id)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         revision = await store.read_revision(tx, organization_id)
         rows = await store.list_connectors(tx, organization_id, seen_by)
     # Ten thousand connectors take longer to write down than other calls should wait.
@@ -154,7 +154,7 @@ async def list_operations(hub: Hub, caller: Caller, name: str, version: str) -> 
     if known is not None:
         return known
     epoch = hub.known_lists.epoch(organization_id)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         revision = await store.read_revision(tx, organization_id)
     connector = await find_version(hub, caller, name, version)  # what it was before `epoch` may be too old
     listing = Listing(_operations_to_bytes(connector.manifest), _etag(organization_id, revision))

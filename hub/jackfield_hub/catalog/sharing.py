@@ -36,7 +36,7 @@ async def share_with_emails(hub: Hub, caller: Caller, name: str, version: str, e
     the message.
     """
     version = two_segments(version)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await _check_is_own(tx, caller, name, version)
         known = await members.find_ids_by_email(tx, caller.organization_id, emails)
         added = await _add(hub, tx, caller, name, version, user_ids=known.values())
@@ -53,7 +53,7 @@ async def share_with_workspaces(
     so are those the caller cannot see.
     """
     version = two_segments(version)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await _check_is_own(tx, caller, name, version)
         emails = await workspaces.find_emails(tx, caller, workspace_ids)
         everybody = [email for in_one in emails.values() for email in in_one]
@@ -66,7 +66,7 @@ async def share_with_workspaces(
 async def list_permissions(hub: Hub, caller: Caller, name: str, version: str) -> Permissions:
     """Return with whom the caller's connector version is shared. Raises Forbidden, NotShareable."""
     version = two_segments(version)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         await _check_is_own(tx, caller, name, version)
         rows = await store.list_permissions(tx, caller.organization_id, name, version)
     return Permissions(emails=[row["email"] for row in rows])
@@ -75,7 +75,7 @@ async def list_permissions(hub: Hub, caller: Caller, name: str, version: str) ->
 async def stop_sharing(hub: Hub, caller: Caller, name: str, version: str, email: str) -> None:
     """Let somebody see the caller's connector version no more, at once. Raises Forbidden, NotShareable, NotFound."""
     organization_id, version = caller.organization_id, two_segments(version)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await _check_is_own(tx, caller, name, version)
         known = await members.find_ids_by_email(tx, organization_id, [email])
         was_shared = email in known and await store.delete_permission(

@@ -24,6 +24,7 @@ from jackfield.project import package_name
 from jackfield_hub.catalog import service as catalog
 from jackfield_hub.catalog.shapes import Publication
 from jackfield_hub.data_folder import let_workers_pass, let_workers_read
+from jackfield_hub.database import EVERY_ORGANIZATION
 from jackfield_hub.deployments import service, store
 from jackfield_hub.deployments.archive import open_archive
 from jackfield_hub.deployments.bundles import DEPENDENCIES, MANIFEST, RECORD, SOURCE, BundleChanged
@@ -78,13 +79,13 @@ class _Build:
     async def enter(self, stage: Stage) -> None:
         """Say where we are. Raises LeaseLost when another attempt has taken over."""
         self.stage = stage
-        async with self.hub.database.transaction() as tx:
+        async with self.hub.database.transaction(self.deployment.organization_id) as tx:
             if not await store.enter_stage(tx, self.deployment.id, self.job.fence, stage):
                 raise LeaseLost
 
 
 async def _build(hub: Hub, job: Job) -> None:
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(EVERY_ORGANIZATION) as tx:
         deployment = await store.find_by_id(tx, job.payload["deploymentId"])
     if deployment is None or deployment.state is not DeploymentState.DEPLOYING:
         return
@@ -204,7 +205,7 @@ async def _publish(build: _Build, manifest: Manifest, digest: str) -> None:
         manifest=manifest,
     )
     try:
-        async with hub.database.transaction() as tx:
+        async with hub.database.transaction(deployment.organization_id) as tx:
             finished = await store.finish(
                 tx, deployment.id, build.job.fence, DeploymentState.DEPLOYED, hub.clock(), bundle_digest=digest
             )
@@ -224,7 +225,7 @@ async def _fail(build: _Build, reason: str) -> None:
 
 async def _give_up(hub: Hub, job: Job) -> None:
     """Every attempt was cut short by something that is not the connector's author's to mend."""
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(EVERY_ORGANIZATION) as tx:
         deployment = await store.find_by_id(tx, job.payload["deploymentId"])
     if deployment is not None and deployment.state is DeploymentState.DEPLOYING:
         reason = f"BuilderLost: the hub was stopped or broke in each of {MAX_ATTEMPTS} attempts. Deploy again."
@@ -232,7 +233,7 @@ async def _give_up(hub: Hub, job: Job) -> None:
 
 
 async def _record_failure(hub: Hub, job: Job, deployment_id: str, stage: Stage, reason: str) -> None:
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
         values = {"failed_step": stage.value, "reason": reason[:MAX_REASON_CHARACTERS]}
         if not await store.finish(tx, deployment_id, job.fence, DeploymentState.FAILED, hub.clock(), **values):
             raise LeaseLost

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from jackfield_hub import json_body
 from jackfield_hub.catalog import service as catalog
-from jackfield_hub.database import Transaction
+from jackfield_hub.database import EVERY_ORGANIZATION, Transaction
 from jackfield_hub.deployments import store
 from jackfield_hub.deployments.archive import Archive, Limits, open_archive
 from jackfield_hub.deployments.refusals import NotBase64, PathDiffers
@@ -50,7 +50,7 @@ async def submit(
     used. Raises Forbidden, InvalidInput, TooLarge, a BadArchive or PathDiffers; IdempotencyKeyReused.
     """
     caller.require(Right.DEPLOY)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         known = await idempotency.find_answer(hub, tx, promise)
     if known is not None:
         return DeploymentElement.model_validate_json(known)
@@ -61,14 +61,14 @@ async def submit(
             f"{name:.100} version {version:.20}. Make them the same."
         )
     await namespaces.check_name(hub, caller.organization_id, name)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         await catalog.check_may_deploy(tx, caller, name, version)
         running = await store.find_active(tx, caller.organization_id, name, version)
     if running is not None and promise is None:
         return _repeat(caller, running)
     digest = await _in_check_thread(sources(hub).store, archive)
     await sources(hub).share(digest)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         known = await idempotency.claim(hub, tx, promise)
         if known is not None:
             return DeploymentElement.model_validate_json(known)
@@ -83,7 +83,7 @@ async def read(hub: Hub, caller: Caller, name: str, version: str, deployment_id:
     Raises Forbidden, NotFound.
     """
     caller.require(Right.DEPLOY)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         if deployment_id == LATEST:
             found = await store.find_latest(tx, caller.organization_id, name, version)
         else:
@@ -99,7 +99,7 @@ def sources(hub: Hub) -> Sources:
 
 async def forget_orphans(hub: Hub) -> int:
     """Remove sources and bundles that are an hour old and which no deployment names that is kept. Return how many."""
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(EVERY_ORGANIZATION) as tx:
         kept = await store.list_kept(tx, hub.settings.kept_deployments)
     forgotten = await asyncio.to_thread(sources(hub).forget_orphans, kept.sources, ORPHAN_SECONDS)
     forgotten += await asyncio.to_thread(hub.bundles.forget_orphans, kept.bundles, ORPHAN_SECONDS)

@@ -35,6 +35,7 @@ from jackfield.oauth.token_answers import Tokens, read_token_answer
 from jackfield.oauth.token_requests import client_of, code_request
 from jackfield_hub.auths.sealing import newest_data_key, open_json, seal_json
 from jackfield_hub.auths.vault import DoesNotOpen
+from jackfield_hub.database import EVERY_ORGANIZATION
 from jackfield_hub.dialog import store
 from jackfield_hub.dialog.service import DRAFT, find_dialog, find_subject
 from jackfield_hub.dialog.shapes import Departure, Dialog, DialogOver, Draft, NotSignedIn, State, Subject
@@ -98,7 +99,7 @@ async def begin(hub: Hub, dialog: Dialog, subject: Subject, draft: Draft, origin
 async def complete(hub: Hub, query: str, cookies: Mapping[str, str]) -> Consented:
     """Return what a callback brings. Raises NotSignedIn, DialogOver; the state is used up either way."""
     state_hash = digest_of(_state_in(query)).hex()
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
         browser_hash = digest_of(cookies.get(cookie_of(state_hash), "")).hex()
         state = await store.use_state(tx, state_hash, browser_hash, hub.clock())
     if state is None:
@@ -198,7 +199,7 @@ async def _exchange_verifier(trip: _Trip, way: OAuth1, luggage: _Luggage, query:
 async def _store(trip: _Trip, luggage: _Luggage, state_hash: str, secret: str) -> None:
     hub, dialog_id = trip.hub, trip.dialog.dialog_id
     organization_id, now = trip.dialog.caller.organization_id, hub.clock()
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(organization_id) as tx:
         key = await newest_data_key(hub.vault, tx, organization_id, now)
         draft = seal_json(hub.vault, key, dialog_id, DRAFT, asdict(luggage.draft))
         await store.update_dialog(tx, organization_id, dialog_id, draft=draft, key_id=key.key_id)

@@ -20,7 +20,7 @@ from typing import Any
 from jackfield_hub.auths import service as auths
 from jackfield_hub.auths.sealing import open_json
 from jackfield_hub.auths.vault import DoesNotOpen, SealedKey
-from jackfield_hub.database import Transaction
+from jackfield_hub.database import EVERY_ORGANIZATION, Transaction
 from jackfield_hub.dialog import store
 from jackfield_hub.dialog.shapes import Asked, CodeRefused, Dialog, DialogOver, Draft, NewDialog, Sealed, Subject
 from jackfield_hub.errors import NotFound, Unauthorized, UnknownUser
@@ -42,7 +42,7 @@ _SECRET_BYTES = 32
 async def open_new(hub: Hub, code: str, asked: Asked) -> NewDialog:
     """Open a dialog for a new auth; the code is used up. Raises CodeRefused, NotFound for an unknown service."""
     caller = await _redeem(hub, code)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         if asked.environment_id is not None:
             environment = await find_environment(tx, caller.organization_id, asked.environment_id)
             if asked.service_id not in (None, environment.service_id):
@@ -92,7 +92,7 @@ async def find_sent(hub: Hub, dialog_id: str, form_token: str) -> Dialog:
 
 async def find_dialog(hub: Hub, dialog_id: str) -> tuple[Dialog, Mapping[Any, Any]]:
     """Return a dialog, and its row. Raises DialogOver when its time or its user is gone."""
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(EVERY_ORGANIZATION) as tx:
         row = await store.find_dialog(tx, dialog_id, hub.clock())
         if row is None:
             raise DialogOver
@@ -104,7 +104,7 @@ async def find_dialog(hub: Hub, dialog_id: str) -> tuple[Dialog, Mapping[Any, An
 
 async def list_choices(hub: Hub, dialog: Dialog) -> list[tuple[Service, ServiceEnvironment]]:
     """Return what one may choose to sign in to: services with their environments, by title."""
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(dialog.caller.organization_id) as tx:
         choices = await services.list_choices(tx, dialog.caller.organization_id)
     return [choice for choice in choices if dialog.service_id in (None, choice[0].service_id)]
 
@@ -113,7 +113,7 @@ async def choose(hub: Hub, dialog: Dialog, environment_id: str) -> Dialog:
     """Say which environment of which service the dialog is about. Raises NotFound."""
     if not any(environment.environment_id == environment_id for _, environment in await list_choices(hub, dialog)):
         raise NotFound("There is no such service to sign in to")
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(dialog.caller.organization_id) as tx:
         await store.update_dialog(
             tx, dialog.caller.organization_id, dialog.dialog_id, service_environment_id=environment_id
         )
@@ -124,7 +124,7 @@ async def find_subject(hub: Hub, dialog: Dialog) -> Subject:
     """Return the service and environment a dialog is about. Raises NotFound, also when nothing is chosen yet."""
     if dialog.environment_id is None:
         raise NotFound("Choose first what you want to sign in to")
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(dialog.caller.organization_id) as tx:
         environment = await find_environment(tx, dialog.caller.organization_id, dialog.environment_id)
         service = await find_service(tx, dialog.caller.organization_id, environment.service_id)
     return Subject(service_of(service, environment), environment, open_environment(hub.vault, environment))
@@ -132,13 +132,13 @@ async def find_subject(hub: Hub, dialog: Dialog) -> Subject:
 
 async def finish(hub: Hub, dialog: Dialog) -> bool:
     """End a dialog. Return False when it has been ended before: nothing may be stored then."""
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(dialog.caller.organization_id) as tx:
         return await store.finish_dialog(tx, dialog.caller.organization_id, dialog.dialog_id, hub.clock())
 
 
 async def close(hub: Hub, dialog: Dialog) -> None:
     """Forget a dialog that nobody wants any more, with what was filled in."""
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(dialog.caller.organization_id) as tx:
         await store.update_dialog(
             tx, dialog.caller.organization_id, dialog.dialog_id, expires_at=hub.clock(), draft=None, key_id=None
         )
@@ -146,13 +146,13 @@ async def close(hub: Hub, dialog: Dialog) -> None:
 
 async def reopen(hub: Hub, dialog: Dialog) -> None:
     """Go on with a dialog that was ended too early: its auth could not be stored."""
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(dialog.caller.organization_id) as tx:
         await store.update_dialog(tx, dialog.caller.organization_id, dialog.dialog_id, finished_at=None)
 
 
 async def remember_auth(hub: Hub, dialog: Dialog, auth_id: str) -> None:
     """Write down which auth the dialog has ended with."""
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(dialog.caller.organization_id) as tx:
         await store.update_dialog(tx, dialog.caller.organization_id, dialog.dialog_id, auth_id=auth_id)
 
 
@@ -188,7 +188,7 @@ async def _check_is_here(tx: Transaction, caller: Caller, user_id: str) -> None:
 
 async def _insert(hub: Hub, caller: Caller, **values: Any) -> NewDialog:
     new, now = NewDialog(str(uuid.uuid4()), secrets.token_urlsafe(_SECRET_BYTES)), hub.clock()
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await store.forget_old_dialogs(tx, caller.organization_id, now)
         await store.insert_dialog(
             tx,

@@ -86,7 +86,7 @@ class Arrival:
         hub, wanted = self._hub, self._wanted
         seconds = hub.settings.file_seconds if wanted.seconds is None else wanted.seconds
         expires = int(hub.clock() + seconds)
-        async with hub.database.transaction() as tx:
+        async with hub.database.transaction(self._owner.organization_id) as tx:
             # Others were counting while we were: here it is settled.
             self._room = await _room(hub, tx, self._owner.organization_id, self._file_id)
             self._check(self._size)
@@ -109,7 +109,7 @@ class Arrival:
         await self.discard()
         with suppress(DepotAway):  # then the row stays, and a sweep tries again
             await self._hub.depot.delete(self._place)
-            async with self._hub.database.transaction() as tx:
+            async with self._hub.database.transaction(self._owner.organization_id) as tx:
                 await store.delete_file(tx, self._owner.organization_id, self._file_id)
 
     @property
@@ -143,7 +143,7 @@ async def _open(hub: Hub, owner: FileOwner, announced_bytes: int) -> Arrival:
     file_id, secret, now = str(uuid.uuid4()), os.urandom(SECRET_BYTES), hub.clock()
     if announced_bytes > hub.settings.max_file_bytes:
         raise TooLarge(f"A file may have {hub.settings.max_file_bytes:,} bytes here, and this one has more")
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(owner.organization_id) as tx:
         room = await _room(hub, tx, owner.organization_id, file_id)
         if announced_bytes > room or not room:
             raise _used_up(hub)

@@ -57,7 +57,7 @@ async def _find(hub: Hub, organization_id: str, reference: JsonObject) -> GivenF
     link = Link.parse(url)
     if link is None or not _is_ours(hub, url):
         return _foreign(reference)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(organization_id) as tx:
         file = await store.find_file(tx, link.file_id)
     is_theirs = file is not None and file.owner.organization_id == organization_id and is_signed(hub, file, link)
     return file if is_theirs and link.expires > hub.clock() else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from jackfield_hub.auths.vault import DoesNotOpen, Spot
+from jackfield_hub.database import EVERY_ORGANIZATION
 from jackfield_hub.errors import NotFound
 from jackfield_hub.files import store
 from jackfield_hub.files.arrival import Wanted, arriving, saying_what_the_depot_lacks
@@ -33,7 +34,7 @@ async def open_link(hub: Hub, link: Link) -> StoredFile:
 
     Who has no good signature learns nothing: not even whether there is such a file.
     """
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(EVERY_ORGANIZATION) as tx:
         file = await store.find_file(tx, link.file_id)
     if file is None or not is_signed(hub, file, link):
         raise LinkInvalid("This link opens no file: it was changed, or its file is gone")
@@ -72,13 +73,13 @@ async def elsewhere(hub: Hub, file: StoredFile) -> str | None:
 async def delete(hub: Hub, caller: Caller, file_id: str) -> None:
     """Take a file away: an end user's own, or any of the organization's other files. Raises NotFound, Unavailable."""
     caller.require(Right.CALL)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         owner = await store.find_owner(tx, caller.organization_id, file_id)
     if owner != owner_of(caller):
         raise NotFound("There is no such file")
     with saying_what_the_depot_lacks():
         await hub.depot.delete(f"{caller.organization_id}/{file_id}")
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await store.delete_file(tx, caller.organization_id, file_id)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from jackfield_hub.database import Transaction
+from jackfield_hub.database import EVERY_ORGANIZATION, Transaction
 from jackfield_hub.files import store
 from jackfield_hub.files.shapes import place_of
 from jackfield_hub.hub import Hub
@@ -30,12 +30,12 @@ async def sweep(hub: Hub) -> int:
     """Take away every file whose time is over; return how many that were. Raises DepotAway."""
     count = 0
     while True:
-        async with hub.database.reading() as tx:
+        async with hub.database.reading(EVERY_ORGANIZATION) as tx:
             expired = await store.list_expired(tx, hub.clock(), BATCH)
         for row in expired:
             # The bytes first: a row without bytes is swept again, bytes without a row never are.
             await hub.depot.delete(place_of(row["organization_id"], row["id"]))
-            async with hub.database.transaction() as tx:
+            async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
                 await store.delete_file(tx, row["organization_id"], row["id"])
         count += len(expired)
         if len(expired) < BATCH:
@@ -46,7 +46,7 @@ async def _sweep(hub: Hub, job: Job) -> None:
     count = await sweep(hub)
     if count:
         log.info("files_swept", files=count)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
         await job.finish(tx)
         if await store.is_any_left(tx):
             await plan_sweep(hub, tx)

@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from jackfield_hub.audit import service as audit
 from jackfield_hub.audit.service import Action
 from jackfield_hub.changes.shapes import Kind
-from jackfield_hub.database import Transaction
+from jackfield_hub.database import EVERY_ORGANIZATION, Transaction
 from jackfield_hub.errors import Conflict, NotFound, RateLimited, Unauthorized
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import roles, service, store
@@ -45,7 +45,7 @@ INVITE_SECONDS = 7 * DAY_SECONDS
 async def list_users(hub: Hub, caller: Caller, email: str | None, asked: AskedPage) -> Users:
     """Return one page of the organization's people and programs. Raises Forbidden for end users."""
     caller.require(Right.SEE_PEOPLE)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         cut = await store.list_accounts(tx, caller.organization_id, email, asked)
     return Users(elements=[element(row) for row in cut.rows], page_info=page_info(cut))
 
@@ -53,7 +53,7 @@ async def list_users(hub: Hub, caller: Caller, email: str | None, asked: AskedPa
 async def read_user(hub: Hub, caller: Caller, user_id: str) -> UserElement:
     """Return a person or program of the organization. Raises Forbidden, NotFound."""
     caller.require(Right.SEE_PEOPLE)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         return element(await find_account(tx, caller.organization_id, user_id))
 
 
@@ -61,7 +61,7 @@ async def create_user(hub: Hub, caller: Caller, wanted: NewUser) -> UserElement:
     """Add a person, who has no password until they accept an invitation. Raises Forbidden, InvalidInput, Conflict."""
     caller.require(Right.MANAGE_PEOPLE)
     role = roles.organization_role(wanted.organization_role_id)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         newcomer = _Newcomer(wanted.name, wanted.email, role)
         user_id = await _add_member(hub, tx, caller.organization_id, newcomer)
         await _say(hub, tx, caller, Action.USER_ADDED, user_id)
@@ -72,7 +72,7 @@ async def change_role(hub: Hub, caller: Caller, user_id: str, role_id: str) -> N
     """Give somebody another role, at once. Raises Forbidden, NotFound, InvalidInput, Conflict for the owner."""
     caller.require(Right.MANAGE_PEOPLE)
     role = roles.organization_role(role_id)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await _find_replaceable(tx, caller, user_id)
         await store.set_role(tx, caller.organization_id, user_id, role)
         await _say(hub, tx, caller, Action.ROLE_CHANGED, user_id)
@@ -82,7 +82,7 @@ async def change_role(hub: Hub, caller: Caller, user_id: str, role_id: str) -> N
 async def remove_user(hub: Hub, caller: Caller, user_id: str) -> None:
     """Remove a person or program; their tokens stop working at once. Raises Forbidden, NotFound, Conflict."""
     caller.require(Right.MANAGE_PEOPLE)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await _find_replaceable(tx, caller, user_id)
         await service.remove(hub, tx, caller.organization_id, user_id)
         await _say(hub, tx, caller, Action.USER_REMOVED, user_id)
@@ -93,7 +93,7 @@ async def invite(hub: Hub, caller: Caller, wanted: NewInvite) -> Invite:
     caller.require(Right.MANAGE_PEOPLE)
     role, now, invite_id = roles.organization_role(wanted.organization_role_id), hub.clock(), str(uuid.uuid4())
     organization_id = caller.organization_id
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         if await store.count_invites_since(tx, organization_id, now - DAY_SECONDS) >= INVITES_A_DAY:
             raise RateLimited(f"An organization can send {INVITES_A_DAY} invitations a day; go on tomorrow")
         if await _is_known(tx, organization_id, wanted.email):
@@ -117,7 +117,7 @@ async def make_invite_link(hub: Hub, caller: Caller, invite_id: str) -> InviteLi
     """
     caller.require(Right.MANAGE_PEOPLE)
     token = secrets.token_urlsafe(32)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         found = await store.set_invite_link(tx, caller.organization_id, invite_id, digest_of(token).hex(), hub.clock())
     if found is None:
         raise NotFound("There is no open invitation with this id")
@@ -128,7 +128,7 @@ async def accept_invite(hub: Hub, accepted: Acceptance) -> UserElement:
     """Let an invited person in. Raises Unauthorized for a link that is unknown, used or too old; Conflict."""
     password_hash = await asyncio.to_thread(PasswordHasher().hash, accepted.password)
     now = hub.clock()
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
         found = await store.find_open_invite(tx, digest_of(accepted.token).hex(), now)
         if found is None or not await store.accept_invite(tx, found["id"], now):
             raise Unauthorized

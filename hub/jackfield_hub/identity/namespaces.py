@@ -12,7 +12,7 @@ async def read_namespace(hub: Hub, caller: Caller, organization_id: str) -> Name
     """Return the namespace of the caller's organization. Raises Forbidden, NotFound."""
     caller.require(Right.SEE_PEOPLE)
     _require_own(caller, organization_id)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         name = await store.read_namespace(tx, organization_id)
     if name is None:
         raise NotFound("This organization has no namespace yet")
@@ -26,7 +26,7 @@ async def create_namespace(hub: Hub, caller: Caller, organization_id: str, wante
     """
     caller.require(Right.MANAGE_NAMESPACE)
     _require_own(caller, organization_id)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await store.insert_namespace(tx, organization_id, wanted.namespace)
         name = await store.read_namespace(tx, organization_id)
     if name is None:
@@ -38,7 +38,7 @@ async def create_namespace(hub: Hub, caller: Caller, organization_id: str, wante
 
 async def check_name(hub: Hub, organization_id: str, connector_name: str) -> None:
     """Raise InvalidInput, which says how the name must begin, when a connector may not be called this."""
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(organization_id) as tx:
         name = await store.read_namespace(tx, organization_id)
     if name is not None and not connector_name.startswith(f"{name}-"):
         raise InvalidInput(

@@ -40,7 +40,7 @@ async def create_api_user(hub: Hub, caller: Caller, wanted: NewApiUser) -> UserE
     role = roles.organization_role(wanted.organization_role_id) if wanted.organization_role_id else Role.VIEWER
     at_work = roles.workspace_role(wanted.workspace_role_id) if wanted.workspace_role_id else Role.CONTRIBUTOR
     organization_id, user_id = caller.organization_id, str(uuid.uuid4())
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         is_new = await store.insert_user(
             tx,
             id=user_id,
@@ -66,7 +66,7 @@ async def create_token(hub: Hub, caller: Caller, wanted: WantedToken) -> MadeTok
     """
     is_master = wanted.kind is TokenPurpose.MASTER
     now = hub.clock()
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         if is_master:
             caller.require(Right.SPEAK_FOR_ALL)
             user_id = None
@@ -85,7 +85,7 @@ async def create_token(hub: Hub, caller: Caller, wanted: WantedToken) -> MadeTok
 
 async def list_tokens(hub: Hub, caller: Caller) -> Tokens:
     """Return the live tokens the caller may revoke: their own, or with the right to manage people those of others."""
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         rows = await store.list_tokens(tx, caller.organization_id, hub.clock())
     return Tokens(elements=[_element(row) for row in rows if _may_revoke(caller, row)])
 
@@ -93,7 +93,7 @@ async def list_tokens(hub: Hub, caller: Caller) -> Tokens:
 async def revoke_token(hub: Hub, caller: Caller, token_id: str) -> None:
     """Make a token useless, at once. Raises NotFound for one that the caller may not revoke, too."""
     now = hub.clock()
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         row = await store.find_token(tx, caller.organization_id, token_id, now)
         if row is None or not _may_revoke(caller, row):
             raise NotFound("There is no live token with this id")

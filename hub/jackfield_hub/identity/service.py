@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 
 from jackfield_hub.auths.sealing import newest_data_key
 from jackfield_hub.changes.shapes import Kind
-from jackfield_hub.database import Transaction
+from jackfield_hub.database import EVERY_ORGANIZATION, Transaction
 from jackfield_hub.errors import Conflict, InvalidInput, Unauthorized, UnknownUser, UserExists
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import store
@@ -61,7 +61,7 @@ async def _look_up(hub: Hub, text: str, digest: bytes) -> Caller:
         raise Unauthorized
     now = hub.clock()
     revision = hub.known_tokens.revision
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(EVERY_ORGANIZATION) as tx:
         row = await store.find_live_token(tx, digest.hex(), now)
         if row is None:
             raise Unauthorized
@@ -91,7 +91,7 @@ async def create_organization(
     password_hash = await asyncio.to_thread(PasswordHasher().hash, owner.password)
     new = NewOrganization(_new_id(), _new_id(), make_token(CallerKind.MASTER), make_token(CallerKind.API))
     now = hub.clock()
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
         await store.insert_organization(tx, id=new.id, name=name, created_at=now)
         await newest_data_key(hub.vault, tx, new.id, now)  # by it a hub knows whether its master key is the right one
         await store.insert_user(
@@ -120,7 +120,7 @@ async def create_api_token(
 ) -> NewToken:
     """Make a program user with this name and role, and a token it acts with (until `expires_at`, if that is said)."""
     token = make_token(CallerKind.API, expires_at)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(organization_id) as tx:
         await _store_api_user(tx, token, organization_id=organization_id, name=name, role=role, now=hub.clock())
     return token
 
@@ -131,7 +131,7 @@ async def create_end_user(hub: Hub, caller: Caller, name: str, external_id: str,
     if not (_LINE.fullmatch(name) and _LINE.fullmatch(external_id)):
         raise InvalidInput("An end user needs a name and an external id, of at most 200 characters in one line each")
     user_id = _new_id()
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         is_new = await store.insert_user(
             tx,
             id=user_id,
@@ -169,7 +169,7 @@ async def create_user_token(hub: Hub, caller: Caller, user_id: str) -> NewToken:
     caller.require(Right.MANAGE_END_USERS)
     now = hub.clock()
     token = make_token(CallerKind.END_USER, now + USER_TOKEN_SECONDS)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await find_end_user(tx, caller, user_id)
         await store_token(
             tx, token, organization_id=caller.organization_id, user_id=user_id, name="User token", now=now
@@ -179,7 +179,7 @@ async def create_user_token(hub: Hub, caller: Caller, user_id: str) -> NewToken:
 
 async def who_is(hub: Hub, caller: Caller) -> Me:
     """Return the user behind a token; for the master token that is the organization's owner."""
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         if caller.user_id is None:
             user = await store.find_owner(tx, caller.organization_id)
         else:
@@ -198,13 +198,13 @@ async def who_is(hub: Hub, caller: Caller) -> Me:
 
 async def count_organizations(hub: Hub) -> int:
     """Return how many organizations this hub serves."""
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(EVERY_ORGANIZATION) as tx:
         return await store.count_organizations(tx)
 
 
 async def is_empty(hub: Hub) -> bool:
     """Tell whether this hub has no organization yet."""
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(EVERY_ORGANIZATION) as tx:
         return not await store.has_organizations(tx)
 
 

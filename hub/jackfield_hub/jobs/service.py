@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from jackfield.exchange import JsonObject
-from jackfield_hub.database import Database, Transaction
+from jackfield_hub.database import EVERY_ORGANIZATION, Database, Transaction
 from jackfield_hub.jobs import store
 from jackfield_hub.logs import describe, log
 
@@ -52,7 +52,7 @@ class Job:
 
     async def check(self) -> None:
         """Make sure the job is still ours, and renew the lease. Raises LeaseLost. Call it before every step."""
-        async with self.jobs.database.transaction() as tx:
+        async with self.jobs.database.transaction(EVERY_ORGANIZATION) as tx:
             lease_until = await self.jobs.now(tx) + self.handling.lease_seconds
             if not await store.renew(tx, self.id, self.fence, lease_until):
                 raise LeaseLost
@@ -112,7 +112,7 @@ class Jobs:
 
     async def waiting(self) -> list[Waiting]:
         """Return what waits, by kind."""
-        async with self.database.reading() as tx:
+        async with self.database.reading(EVERY_ORGANIZATION) as tx:
             return [Waiting(**row) for row in await store.count_waiting(tx, self.clock())]
 
     async def now(self, tx: Transaction) -> float:
@@ -199,7 +199,7 @@ class Jobs:
         free = [handling.kind for handling in self._handlings.values() if self._has_a_free_hand(handling)]
         if not free:
             return False
-        async with self.database.reading() as tx:
+        async with self.database.reading(EVERY_ORGANIZATION) as tx:
             due = await store.find_due_kinds(tx, free, await self.now(tx))
         claims = [await self._claim(self._handlings[kind]) for kind in sorted(due)]
         return any(claims)
@@ -208,7 +208,7 @@ class Jobs:
         return sum(job.kind == handling.kind for job in self._running.values()) < handling.concurrency
 
     async def _claim(self, handling: Handling) -> bool:
-        async with self.database.transaction() as tx:
+        async with self.database.transaction(EVERY_ORGANIZATION) as tx:
             now = await self.now(tx)
             row = await store.claim(tx, handling.kind, now, now + handling.lease_seconds)
         if row is None:
@@ -258,12 +258,12 @@ class Jobs:
 
     async def _make_sure_it_is_finished(self, job: Job) -> None:
         if not job.is_finished:
-            async with self.database.transaction() as tx:
+            async with self.database.transaction(EVERY_ORGANIZATION) as tx:
                 await job.finish(tx)
 
     async def _release(self, job: Job, delay_seconds: float, attempt: int) -> None:
         try:
-            async with self.database.transaction() as tx:
+            async with self.database.transaction(EVERY_ORGANIZATION) as tx:
                 run_after = await self.now(tx) + delay_seconds
                 await store.release(tx, job.id, job.fence, run_after, attempt)
         except Exception as failure:  # then it waits until its lease is over

@@ -50,7 +50,7 @@ async def create_service(hub: Hub, caller: Caller, wanted: NewService) -> Servic
     asked = list(wanted.environments)
     if not any(one.title == DEFAULT_ENVIRONMENT for one in asked):
         asked.insert(0, WantedEnvironment(title=DEFAULT_ENVIRONMENT))
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         if not await store.insert_service_if_absent(tx, **new_service_row(caller.organization_id, service, now)):
             raise Conflict(f"There is a service {wanted.name} version {wanted.version} already; change that one")
         for one in asked:
@@ -63,7 +63,7 @@ async def change_service(hub: Hub, caller: Caller, ref: ServiceRef, wanted: Chan
     """Change a service. Raises NotFound, Forbidden, InvalidInput, or ServiceInUse: stored credentials would not fit."""
     caller.require(Right.DEPLOY)
     now = hub.clock()
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         known = await _find(tx, caller, ref)
         service = _read(known.service_id, ref, wanted)
         is_other = service.sign_in.kind != known.sign_in.kind
@@ -82,7 +82,7 @@ async def change_service(hub: Hub, caller: Caller, ref: ServiceRef, wanted: Chan
 async def list_services(hub: Hub, caller: Caller) -> Services:
     """Return the services of the caller's organization. Raises Forbidden."""
     caller.require(Right.DEPLOY)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         found = await store.list_services(tx, caller.organization_id)
     return Services(elements=[ServiceSummary(**_summary(service)) for service in found])
 
@@ -90,7 +90,7 @@ async def list_services(hub: Hub, caller: Caller) -> Services:
 async def read_service(hub: Hub, caller: Caller, ref: ServiceRef) -> ServiceAnswer:
     """Return a service with its environments, without their secrets. Raises NotFound, Forbidden."""
     caller.require(Right.DEPLOY)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         service = await _find(tx, caller, ref)
         found = await store.list_environments(tx, caller.organization_id, service.service_id)
     return ServiceAnswer(
@@ -108,7 +108,7 @@ async def create_environment(hub: Hub, caller: Caller, ref: ServiceRef, wanted: 
     """Add an environment to a service, for example with an OAuth app of one's own. Raises NotFound, InvalidInput."""
     caller.require(Right.DEPLOY)
     now = hub.clock()
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         service = await _find(tx, caller, ref)
         added = await environments.add(hub, tx, caller.organization_id, service, wanted)
         await store.update_service(tx, service.service_id, is_set_up=True)
@@ -124,7 +124,7 @@ async def change_environment(
     """Change an environment. Secrets that are left out stay. Raises NotFound, InvalidInput."""
     caller.require(Right.DEPLOY)
     organization_id, now = caller.organization_id, hub.clock()
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         service = await _find(tx, caller, ref)
         known = await find_environment(tx, organization_id, environment_id)
         if known.service_id != service.service_id:
@@ -151,7 +151,7 @@ async def _holds_credentials(tx: Transaction, caller: Caller, service_id: str) -
 
 async def list_environments(hub: Hub, caller: Caller, ref: ServiceRef) -> Environments:
     """Return the environments of a service the caller's organization has. Raises NotFound."""
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         service = await _find(tx, caller, ref)
         found = await store.list_environments(tx, caller.organization_id, service.service_id)
     return Environments(elements=[environments.to_element(service, environment) for environment in found])

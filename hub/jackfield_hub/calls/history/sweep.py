@@ -11,6 +11,7 @@ from itertools import groupby
 
 from jackfield_hub.calls.history import store
 from jackfield_hub.calls.history.shapes import DAY_SECONDS
+from jackfield_hub.database import EVERY_ORGANIZATION
 from jackfield_hub.hub import Hub
 from jackfield_hub.jobs.service import Job
 from jackfield_hub.logs import log
@@ -29,7 +30,7 @@ def register(hub: Hub) -> None:
 
 async def plan_sweep(hub: Hub) -> None:
     """Make sure that somebody sweeps, soon, and from then on again and again."""
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
         await hub.jobs.enqueue(tx, SWEEP_JOB, {}, dedupe="all")
 
 
@@ -79,6 +80,6 @@ async def _sweep(hub: Hub, job: Job) -> None:
 
 
 async def _sweep_later(hub: Hub, job: Job) -> None:
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
         await job.finish(tx)
         await hub.jobs.enqueue(tx, SWEEP_JOB, {}, dedupe="all", run_after=hub.clock() + SWEEP_SECONDS)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jackfield_hub.auths import owned as auths
+from jackfield_hub.database import EVERY_ORGANIZATION
 from jackfield_hub.errors import Unauthorized
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import service as identity
@@ -23,7 +24,7 @@ _CODE_BYTES = 32
 async def list_end_users(hub: Hub, caller: Caller, criteria: Criteria, stretch: Stretch) -> EndUsers:
     """Return part of the end users who fit. Raises Forbidden without the master token."""
     caller.require(Right.MANAGE_END_USERS)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         cut = await store.list_end_users(tx, caller.organization_id, criteria, stretch)
     return EndUsers([_to_end_user(row) for row in cut.rows], cut.has_previous, cut.has_next)
 
@@ -31,7 +32,7 @@ async def list_end_users(hub: Hub, caller: Caller, criteria: Criteria, stretch: 
 async def change_end_user(hub: Hub, caller: Caller, user_id: str, is_test: bool | None) -> EndUser:
     """Say whether an end user is only for testing (None: leave it). Raises Forbidden, UnknownUser."""
     caller.require(Right.MANAGE_END_USERS)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await identity.find_end_user(tx, caller, user_id)
         if is_test is not None:
             await store.set_is_test(tx, caller.organization_id, user_id, is_test)
@@ -44,7 +45,7 @@ async def remove_end_user(hub: Hub, caller: Caller, user_id: str) -> None:
     Raises Forbidden without the master token, UnknownUser.
     """
     caller.require(Right.MANAGE_END_USERS)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await identity.find_end_user(tx, caller, user_id)
         await store.forget_codes_of(tx, caller.organization_id, user_id)
         await auths.delete_auths_of(hub, tx, caller.organization_id, user_id)
@@ -60,7 +61,7 @@ async def create_code(hub: Hub, caller: Caller, user_id: str) -> NewCode:
     caller.require(Right.MANAGE_END_USERS)
     me, now = await identity.who_is(hub, caller), hub.clock()
     code = NewCode(secrets.token_urlsafe(_CODE_BYTES), now + CODE_SECONDS)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         if user_id != me.id:
             await identity.find_end_user(tx, caller, user_id)
         await store.forget_old_codes(tx, caller.organization_id, now)
@@ -81,7 +82,7 @@ async def redeem_code(hub: Hub, text: str) -> Caller:
     The owner of an organization acts for the organization itself.
     """
     digest = digest_of(text)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
         row = await store.use_code(tx, digest.hex(), hub.clock())
     if row is None:
         raise Unauthorized

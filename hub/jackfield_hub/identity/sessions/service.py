@@ -20,6 +20,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from jackfield_hub.changes.shapes import Kind
+from jackfield_hub.database import EVERY_ORGANIZATION
 from jackfield_hub.errors import Conflict, Forbidden, Unauthorized
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity.rights import rights_of
@@ -42,7 +43,7 @@ async def sign_in(hub: Hub, wanted: SignIn, address: str) -> NewSession:
     more than one organization and none was named.
     """
     hub.sign_ins.take(wanted.email, address)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(EVERY_ORGANIZATION) as tx:
         members = await store.list_members_by_email(tx, wanted.email, wanted.organization_id, MAX_ORGANIZATIONS)
     fitting = await asyncio.wrap_future(_checks.submit(_fitting, members, wanted.password))
     if not fitting:
@@ -52,7 +53,7 @@ async def sign_in(hub: Hub, wanted: SignIn, address: str) -> NewSession:
 
 async def sign_in_as(hub: Hub, email: str) -> NewSession:
     """Begin a session for the member with this e-mail, who has proved to be them. Raises NobodyHere, Conflict."""
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(EVERY_ORGANIZATION) as tx:
         members = await store.list_members_by_email(tx, email, None, MAX_ORGANIZATIONS)
     if not members:
         raise NobodyHere(f"Nobody here has the e-mail {email:.254}; an administrator can invite you")
@@ -74,7 +75,7 @@ async def identify(hub: Hub, text: str) -> Caller:
 
 async def read_session(hub: Hub, text: str) -> Session:
     """Return what the pages of a session need to know. Raises Unauthorized."""
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(EVERY_ORGANIZATION) as tx:
         row = await store.find_session(tx, digest_of(text).hex(), hub.clock())
     if row is None:
         raise Unauthorized
@@ -84,7 +85,7 @@ async def read_session(hub: Hub, text: str) -> Session:
 async def sign_out(hub: Hub, text: str) -> None:
     """End a session, at once."""
     digest = digest_of(text)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
         organization_id = await store.delete_session(tx, digest.hex())
         if organization_id is not None:
             tx.changed(organization_id, Kind.TOKEN, digest.hex())
@@ -104,7 +105,7 @@ def check_is_ours(text: str, sent: str | None) -> None:
 async def _begin(hub: Hub, member: Mapping[Any, Any]) -> NewSession:
     now, organization_id = hub.clock(), member["organization_id"]
     new = NewSession(secrets.token_urlsafe(32), organization_id, now + SESSION_SECONDS)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(organization_id) as tx:
         await store.forget_old(tx, organization_id, now)
         await store.insert_session(
             tx,
@@ -119,7 +120,7 @@ async def _begin(hub: Hub, member: Mapping[Any, Any]) -> NewSession:
 
 async def _look_up(hub: Hub, digest: bytes) -> Caller:
     revision, now = hub.known_tokens.revision, hub.clock()
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(EVERY_ORGANIZATION) as tx:
         row = await store.find_session(tx, digest.hex(), now)
     if row is None:
         raise Unauthorized

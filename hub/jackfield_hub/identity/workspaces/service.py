@@ -33,7 +33,7 @@ _ONES_OWN = (WorkspaceType.PERSONAL, WorkspaceType.PERSONAL_EXTERNAL)
 async def list_workspaces(hub: Hub, caller: Caller, kind: WorkspaceType | None, asked: AskedPage) -> Workspaces:
     """Return one page of the workspaces the caller may see. Raises Forbidden for end users."""
     caller.require(Right.SEE_PEOPLE)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         cut = await store.list_workspaces(tx, caller.organization_id, _seen_by(caller), kind, asked)
     return Workspaces(elements=[_element(row) for row in cut.rows], page_info=page_info(cut))
 
@@ -41,14 +41,14 @@ async def list_workspaces(hub: Hub, caller: Caller, kind: WorkspaceType | None, 
 async def read_workspace(hub: Hub, caller: Caller, workspace_id: str) -> WorkspaceElement:
     """Return a workspace the caller may see. Raises Forbidden, NotFound."""
     caller.require(Right.SEE_PEOPLE)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         return _element(await _find(tx, caller, workspace_id))
 
 
 async def create_workspace(hub: Hub, caller: Caller, wanted: NewWorkspace) -> WorkspaceElement:
     """Make a workspace to share. Raises Forbidden."""
     caller.require(Right.MANAGE_PEOPLE)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         workspace_id = await service.store_workspace(
             tx,
             caller.organization_id,
@@ -65,7 +65,7 @@ async def create_workspace(hub: Hub, caller: Caller, wanted: NewWorkspace) -> Wo
 async def list_members(hub: Hub, caller: Caller, workspace_id: str, asked: AskedPage) -> WorkspaceMembers:
     """Return one page of those in a workspace. Raises Forbidden, NotFound."""
     caller.require(Right.SEE_PEOPLE)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         await _find(tx, caller, workspace_id)
         cut = await store.list_members(tx, caller.organization_id, workspace_id, asked)
     return WorkspaceMembers(elements=[_member_element(row) for row in cut.rows], page_info=page_info(cut))
@@ -74,7 +74,7 @@ async def list_members(hub: Hub, caller: Caller, workspace_id: str, asked: Asked
 async def read_member(hub: Hub, caller: Caller, workspace_id: str, user_id: str) -> WorkspaceMember:
     """Return somebody in a workspace. Raises Forbidden, NotFound."""
     caller.require(Right.SEE_PEOPLE)
-    async with hub.database.reading() as tx:
+    async with hub.database.reading(caller.organization_id) as tx:
         await _find(tx, caller, workspace_id)
         member = await store.find_member(tx, caller.organization_id, workspace_id, user_id)
     if member is None:
@@ -85,7 +85,7 @@ async def read_member(hub: Hub, caller: Caller, workspace_id: str, user_id: str)
 async def add_member(hub: Hub, caller: Caller, workspace_id: str, wanted: NewMember) -> None:
     """Take somebody of the organization into a workspace. Raises Forbidden, NotFound, InvalidInput, Conflict."""
     role = roles.workspace_role(wanted.role_id)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await _find_to_change(tx, caller, workspace_id)
         await members.find_account(tx, caller.organization_id, wanted.user_id)
         await take_in(hub, tx, caller, workspace_id, user_id=wanted.user_id, role=role)
@@ -109,7 +109,7 @@ async def take_in(hub: Hub, tx: Transaction, caller: Caller, workspace_id: str, 
 async def change_member(hub: Hub, caller: Caller, workspace_id: str, user_id: str, role_id: str) -> None:
     """Give somebody in a workspace another role there. Raises Forbidden, NotFound, InvalidInput."""
     role = roles.workspace_role(role_id)
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await _find_to_change(tx, caller, workspace_id)
         if not await store.set_member_role(tx, caller.organization_id, workspace_id, user_id, role):
             raise _not_in_it()
@@ -118,7 +118,7 @@ async def change_member(hub: Hub, caller: Caller, workspace_id: str, user_id: st
 
 async def remove_member(hub: Hub, caller: Caller, workspace_id: str, user_id: str) -> None:
     """Take somebody out of a workspace. Raises Forbidden, NotFound."""
-    async with hub.database.transaction() as tx:
+    async with hub.database.transaction(caller.organization_id) as tx:
         await _find_to_change(tx, caller, workspace_id)
         if not await store.delete_member(tx, caller.organization_id, workspace_id, user_id):
             raise _not_in_it()
