@@ -1,0 +1,1 @@
+"""A connector to customers that are kept in a parse-server."""
