@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from jackfield.connector import Connector
 from jackfield.exchange import JsonObject
 from jackfield.http import AsyncHttp, Http, HttpAnswer, RequestOptions
-from jackfield.shapes import Field, read_input
+from jackfield.shapes import Field, File, read_input
 
 RAW_HTTP_REQUEST = "raw_http_request"
 
@@ -40,6 +40,11 @@ class FormBody:
 
 
 @dataclass
+class BinaryBody:
+    binary: Annotated[File, Field(title="Binary", description="A file, sent as it is.")]
+
+
+@dataclass
 class NoBody:
     none: Annotated[None, Field(title="None")] = None
 
@@ -47,7 +52,7 @@ class NoBody:
 @dataclass
 class RawRequest:
     url: Annotated[Endpoint | FullUrl, Field(title="URL")]
-    body: Annotated[RawBody | FormBody | NoBody, Field(title="Body")]
+    body: Annotated[RawBody | FormBody | BinaryBody | NoBody, Field(title="Body")]
     method: Annotated[
         Literal["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"], Field(title="Method", default="GET")
     ]
@@ -91,6 +96,8 @@ def _options(raw: RawRequest) -> RequestOptions:
     options: RequestOptions = {"query": raw.queryParams, "headers": raw.headers, "accept": range(100, 600)}
     if isinstance(raw.body, FormBody):
         options["form"] = raw.body.form_urlencoded
+    elif isinstance(raw.body, BinaryBody):
+        options["file"] = raw.body.binary
     elif isinstance(raw.body, RawBody):
         options["text" if isinstance(raw.body.raw, str) else "json"] = raw.body.raw
     return options

@@ -184,6 +184,7 @@ async def put_in_place(
     user_data: str = "None",
     title: str = "Shop",
     code: str = OPERATIONS,
+    raw_http: bool = False,
 ) -> Manifest:
     """Build a connector to the shop and publish it, as the last step of a deployment does."""
     metadata = Metadata.from_json(
@@ -193,6 +194,7 @@ async def put_in_place(
             "title": title,
             "description": "Products of the shop.",
             "service": {"name": name, "version": "1"},
+            "rawHttp": {"enabled": raw_http},
         }
     )
     package = name.replace("-", "_")

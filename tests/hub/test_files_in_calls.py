@@ -250,6 +250,18 @@ async def test_files_are_parts_of_a_form(alice: Person):
     ]
 
 
+async def test_a_raw_request_sends_a_file(hub: Hub, alice: Person, depository: Depository):
+    await put_in_place(hub, alice.organization_id, depository.url, name="raw-shop", raw_http=True)
+    reference = (await send(alice, b"x" * 1000)).json
+    asked = {"method": "PUT", "url": {"endpoint": "/store"}, "body": {"binary": reference}}
+
+    answer = await alice.post(
+        "/core/v1/connectors/raw-shop/versions/1.0/call", {"operation": "raw_http_request", "input": asked}
+    )
+
+    assert (answer.json["output"]["body"]["size"], depository.seen[0]["type"]) == (1000, "application/pdf")
+
+
 async def test_an_answer_becomes_a_file(alice: Person, depository: Depository):
     depository.answers["/a"] = gives(b"%PDF" * 100_000)
 
