@@ -15,7 +15,7 @@ from typing import Protocol
 from jackfield_hub.changes import store
 from jackfield_hub.changes.outlook import Outlook
 from jackfield_hub.changes.shapes import Change
-from jackfield_hub.database import Database, DatabaseAway
+from jackfield_hub.database import EVERY_ORGANIZATION, Database, DatabaseAway
 from jackfield_hub.logs import describe, log
 
 BELIEVE_SECONDS = 8.0  # time for one look that is not answered, and another
@@ -99,5 +99,5 @@ class Watcher:
             return
         self._next_tidying = time.monotonic() + TIDY_SECONDS
         with suppress(DatabaseAway, TimeoutError):  # said already, where it was noticed; and there is a next time
-            async with asyncio.timeout(LOOK_SECONDS), self._database.transaction() as tx:
+            async with asyncio.timeout(LOOK_SECONDS), self._database.transaction(EVERY_ORGANIZATION) as tx:
                 await store.forget_old(tx, KEPT_SECONDS)
