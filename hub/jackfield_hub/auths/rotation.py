@@ -64,6 +64,9 @@ async def rotate(tools: Rotating, key_file: FileKey | None) -> Rotated:
     await _rewrap(tools)
     if key_file is not None:
         key_file.keep_newest()
+    async with tools.database.transaction(EVERY_ORGANIZATION) as tx:
+        for organization_id in await store.list_sealed_organizations(tx):
+            tx.changed(organization_id, Kind.SERVICES)
     return done
 
 
