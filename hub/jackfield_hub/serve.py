@@ -18,8 +18,8 @@ from jackfield_hub.data_folder import DataFolderMistake
 from jackfield_hub.database import DatabaseAway
 from jackfield_hub.hub import open_hub
 from jackfield_hub.logs import configure_logs
-from jackfield_hub.processes.supervisor import DidNotStart, supervising
 from jackfield_hub.migrations import NewerSchema
+from jackfield_hub.processes.supervisor import DidNotStart, supervising
 from jackfield_hub.sandbox.confinement import NotConfined
 from jackfield_hub.server import CannotListen, Farewell, open_socket, serving, url_of
 from jackfield_hub.settings import SettingMistake, Settings, read_settings
