@@ -42,11 +42,15 @@ def service_of(service: Service, environment: ServiceEnvironment) -> Service:
     )
 
 
-def schemas(service: Service) -> tuple[JsonObject, JsonObject]:
-    """Return the JSON Schemas of an auth's user data and credentials; `service` is what `service_of` returned."""
+def schemas(service: Service, elsewhere: Sequence[str] = ()) -> tuple[JsonObject, JsonObject]:
+    """Return the JSON Schemas of an auth's user data and credentials; `service` is what `service_of` returned.
+
+    `elsewhere` are fields that the connector needs for something else than addresses.
+    """
     own = [one for one in service.properties if one.scope is PropertyScope.USER]
     given = {one.key for one in service.properties if one.scope is PropertyScope.APP}
-    asked = user_data_schema(service.base_url, service.hosts, service.sign_in, _described(service))
+    filled = (*service.hosts, *(f"{{{name}}}" for name in elsewhere))
+    asked = user_data_schema(service.base_url, filled, service.sign_in, _described(service))
     typed = service.sign_in.credentials_schema()
     return (
         _with(asked, [one for one in own if not one.masked], given),
@@ -61,11 +65,17 @@ def _described(service: Service) -> dict[str, JsonObject]:
     return {key: shape for key, shape in objects.items() if shape.get("type") == "string"}
 
 
+def _elsewhere(service: Service) -> list[str]:
+    """Return the fields a connector asks for that are in none of the addresses: they fill headers."""
+    in_addresses = user_data_schema(service.base_url, service.hosts, service.sign_in).get("properties", {})
+    return [name for name in _described(service) if name not in in_addresses]
+
+
 def environment_values(service: Service, environment: ServiceEnvironment) -> dict[str, Any]:
     """Return the columns of an environment that follow from it and its service. Raises InvalidInput."""
     merged = service_of(service, replace(environment, user_data_schema=service.user_data_schema))
     check_service_addresses(merged)
-    user_data, credentials = schemas(merged)
+    user_data, credentials = schemas(merged, _elsewhere(service))
     return {
         "authentication_type": merged.sign_in.authentication_type,
         "user_data_schema": user_data,
