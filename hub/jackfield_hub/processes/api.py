@@ -10,9 +10,11 @@ from jackfield_hub.auths.master_key import MasterKeyMistake
 from jackfield_hub.calls.authors_log import LogEntry
 from jackfield_hub.database import DatabaseAway
 from jackfield_hub.hub import Hub, open_hub
+from jackfield_hub.limits import RequestLimits, SignInLimits
 from jackfield_hub.migrations import NewerSchema
 from jackfield_hub.processes.channel import Heard, Said, Tell
 from jackfield_hub.processes.child import Child, being_child
+from jackfield_hub.processes.shared_moments import SharedMoments
 from jackfield_hub.sandbox.confinement import NotConfined
 from jackfield_hub.server import Farewell, serving
 from jackfield_hub.start import begin
@@ -37,6 +39,8 @@ async def main() -> None:
 async def _serve(child: Child, farewell: Farewell) -> None:
     with socket.socket(fileno=child.descriptors["listener"]) as listener:
         async with open_hub(child.settings, process=child.name) as hub:
+            moments = SharedMoments(child.descriptors["limits"])
+            hub.limits, hub.sign_ins = RequestLimits(child.settings, moments=moments), SignInLimits(moments=moments)
             said = await begin(hub)
             _share_authors_log(hub, child)
             async with serving(hub, listener) as server:

@@ -11,6 +11,7 @@ is served by another. A process that dies is replaced; one that falls silent is 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import socket
@@ -27,6 +28,7 @@ from jackfield_hub.data_folder import own
 from jackfield_hub.logs import describe, log
 from jackfield_hub.processes import board
 from jackfield_hub.processes.channel import Alive, Begin, CannotStart, Channel, Heard, Ready, Settle, Tell
+from jackfield_hub.processes.shared_moments import make_memory
 from jackfield_hub.server import open_socket, url_of
 from jackfield_hub.settings import Settings
 
@@ -316,7 +318,8 @@ async def supervising(settings: Settings, say: Callable[[str], None]) -> AsyncGe
         listener = closing.enter_context(open_socket(settings.host, settings.port))
         lock = closing.enter_context(own(settings.data_dir))
         shutil.rmtree(settings.data_dir / "scratch", ignore_errors=True)
-        descriptors = {"listener": listener.fileno(), "lock": lock}
+        descriptors = {"listener": listener.fileno(), "lock": lock, "limits": make_memory()}
+        closing.callback(os.close, descriptors["limits"])
         if settings.database_url.startswith("sqlite"):
             descriptors["ledger"] = closing.enter_context(wire.listen(settings.data_dir)).fileno()
         supervisor = Supervisor(settings, descriptors, say)
