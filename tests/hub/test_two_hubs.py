@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import sys
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +280,27 @@ async def test_f42_a_hub_cut_off_from_the_database_refuses_and_comes_back(shared
 
 def in_database(url: str, statement: str) -> list[dict[str, Any]]:
     return stored(Settings(database=url), statement)
+
+
+async def test_f16_a_clock_that_jumps_ends_no_token_and_takes_no_job_from_others(shared: str, tmp_path: Path) -> None:
+    ahead = tmp_path / "ahead"
+    ahead.write_text("0")
+    command = (sys.executable, "-m", "tests.hub.jumping_clock", str(ahead))
+    async with two_hubs(tmp_path, shared, second_command=command) as hubs:
+        wanted = {"name": "a day", "kind": "master", "expiresInDays": 1}
+        token = (await hubs.alice.post("/v1/tokens", wanted)).json["token"]
+        there = replace(hubs.elsewhere(hubs.alice), token=token)
+        assert (await deploy_and_wait(there, connector_zip()))["deploymentStatus"] == "Deployed"
+        for number, seconds in enumerate((25 * 3600, -25 * 3600)):
+            ahead.write_text(str(seconds))
+
+            slow = connector_zip("slow", str(number), files={"slow/operations/slow.py": "import time\ntime.sleep(5)\n"})
+            long = asyncio.create_task(deploy_and_wait(hubs.alice, slow, "slow"))
+            short = await deploy_and_wait(there, connector_zip(words=str(number)))
+
+            assert short["deploymentStatus"] == (await long)["deploymentStatus"] == "Deployed"
+            assert await words(there) == str(number)
+        assert {row["attempt"] for row in in_database(shared, "SELECT attempt FROM deployments")} == {1}
 
 
 NEWER = (

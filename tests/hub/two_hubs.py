@@ -6,7 +6,7 @@ import asyncio
 import base64
 import os
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from tests.hub.people import Person
-from tests.hub.processes import HubProcess, start
+from tests.hub.processes import COMMAND, HubProcess, start
 
 GENEROUS_SECONDS = 20  # a second is promised, and far less than the minute for which a token is known is meant
 
@@ -36,12 +36,17 @@ class TwoHubs:
 
 @asynccontextmanager
 async def two_hubs(
-    folder: Path, database: str, *, second_database: str = "", **settings: str
+    folder: Path,
+    database: str,
+    *,
+    second_database: str = "",
+    second_command: Sequence[str] = COMMAND,
+    **settings: str,
 ) -> AsyncGenerator[TwoHubs]:
     """Run two hubs on a database: a URL of Postgres, or "" for a SQLite file between them.
 
     On SQLite they share sources and bundles as two processes of one hub do. `second_database` is another way to the
-    same database.
+    same database, `second_command` another way to run a hub.
     """
     given = {
         "database": database or f"sqlite:///{folder / 'shared.db'}",
@@ -55,7 +60,7 @@ async def two_hubs(
     first = await asyncio.to_thread(start, folder / "first", **given)
     try:
         given["database"] = second_database or given["database"]
-        second = await asyncio.to_thread(start, folder / "second", **given)
+        second = await asyncio.to_thread(start, folder / "second", second_command, **given)
         try:
             async with aiohttp.ClientSession(first.url) as door, aiohttp.ClientSession(second.url) as other_door:
                 tokens = first.tokens
