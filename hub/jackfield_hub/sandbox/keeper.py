@@ -39,6 +39,11 @@ class Keeper:
         """The process all workers come from, None while there is none."""
         return self._launcher.pid if self._launcher else None
 
+    @property
+    def workers(self) -> dict[int, int]:
+        """The workers that live, and what the zygote calls their processes: `{7: 12}`."""
+        return dict(self._launcher.workers) if self._launcher else {}
+
     async def start(self) -> None:
         """Start the zygote. Raises ZygoteLost when it does not rise, in no rung or not in the one asked for."""
         await self._climb(self._wanted or Rung.NAMESPACES)

@@ -39,13 +39,15 @@ class Seat(NamedTuple):
 class Launcher:
     """One zygote.
 
-    `on_ended(worker, status)` is called when a worker ends, `on_lost()` once when the zygote itself does.
+    `on_ended(worker, status)` is called when a worker ends, `on_lost()` once when the zygote itself does. `workers` has
+    those that live, by number, and what the zygote calls their processes.
     """
 
     def __init__(self, rung: Rung, on_ended: Callable[[int, int], None], on_lost: Callable[[], None]) -> None:
         self._rung = rung
         self._on_ended = on_ended
         self._on_lost = on_lost
+        self.workers: dict[int, int] = {}
         self._risen = asyncio.Event()
         self._lost = asyncio.Event()
         self._reason = "the zygote did not start"
@@ -129,7 +131,10 @@ class Launcher:
             self._risen.set()
         elif isinstance(news, orders.Stuck):
             self._reason = news.reason
+        elif isinstance(news, orders.Hired):
+            self.workers[news.worker] = news.process_id
         elif isinstance(news, orders.Ended):
+            self.workers.pop(news.worker, None)
             self._on_ended(news.worker, news.status)
 
     def _lose(self) -> None:

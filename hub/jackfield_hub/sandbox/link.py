@@ -124,7 +124,7 @@ class WorkerLink(asyncio.Protocol):
     def check_loaded(self) -> None:
         """The time to import is over."""
         if not self.loaded.done():
-            self._expel(WorkerCrashed(f"The connector took longer than {self.limits.load_seconds:.0f} s to import."))
+            self.expel(WorkerCrashed(f"The connector took longer than {self.limits.load_seconds:.0f} s to import."))
 
     def fail(self, failure: OperationError) -> None:
         """Answer all open calls with this failure, and take no more."""
@@ -156,14 +156,14 @@ class WorkerLink(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=MAX_UNREAD_BYTES)
 
     def pause_writing(self) -> None:
-        self._expel(WorkerCrashed("The connector's worker was ended: it asked for answers and did not read them."))
+        self.expel(WorkerCrashed("The connector's worker was ended: it asked for answers and did not read them."))
 
     def data_received(self, data: bytes) -> None:
         try:
             for frame in self._parser.feed(data):
                 self._take(frame)
         except frames.FrameBroken:
-            self._expel(WorkerCrashed("The connector's worker was ended: it sent what no worker sends."))
+            self.expel(WorkerCrashed("The connector's worker was ended: it sent what no worker sends."))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(self)
@@ -329,9 +329,9 @@ class WorkerLink(asyncio.Protocol):
             self._end(self)
             return
         late = WorkerLost("Another call of the connector did not stop, and its worker had to be ended.")
-        asyncio.get_running_loop().call_later(self.limits.retire_seconds, self._expel, late)
+        asyncio.get_running_loop().call_later(self.limits.retire_seconds, self.expel, late)
 
-    def _expel(self, failure: OperationError) -> None:
+    def expel(self, failure: OperationError) -> None:
         """End the worker for what it did."""
         if self._failure is None:
             self.was_bad = True

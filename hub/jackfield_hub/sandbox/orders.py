@@ -52,6 +52,15 @@ class Stuck:
 
 
 @dataclass(frozen=True)
+class Hired:
+    """A worker is there, as this process in the zygote's own world."""
+
+    kind: ClassVar[str] = "hired"
+    worker: int
+    process_id: int
+
+
+@dataclass(frozen=True)
 class Ended:
     """A worker is gone. `status` is its exit status, or minus the number of the signal that ended it."""
 
@@ -61,9 +70,9 @@ class Ended:
 
 
 Order = Hire | Kill
-News = Risen | Stuck | Ended
+News = Risen | Stuck | Hired | Ended
 
-_KINDS: dict[str, type[Order | News]] = {kind.kind: kind for kind in (Hire, Kill, Risen, Stuck, Ended)}
+_KINDS: dict[str, type[Order | News]] = {kind.kind: kind for kind in (Hire, Kill, Risen, Stuck, Hired, Ended)}
 
 
 def to_bytes(message: Order | News) -> bytes:

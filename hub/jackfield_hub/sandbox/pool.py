@@ -32,6 +32,7 @@ from jackfield_hub.sandbox.launcher import Launcher, ZygoteLost
 from jackfield_hub.sandbox.limits import Limits
 from jackfield_hub.sandbox.link import SendRequest, WorkerLink
 from jackfield_hub.sandbox.orders import Hire
+from jackfield_hub.sandbox.patrol import Patrol
 from jackfield_hub.sandbox.scratch import Scratch
 from jackfield_hub.sandbox.spares import Spares
 
@@ -101,6 +102,7 @@ class Pool:
         if self.rung is not Rung.NAMESPACES:
             self._scratch.open()
         self._keep(self._sweep())
+        self._keep(Patrol(self.limits, self._keeper, self._scratch, self._link).walk())
 
     async def stop(self) -> None:
         """Take no more calls, give the open ones a while, then end all workers."""
@@ -302,7 +304,8 @@ class Pool:
             return
         self.counters["ended"] += 1
         hired.link.ended(status)
-        self._scratch.remove(number)
+        if self._scratch.is_open:
+            self._keep(asyncio.to_thread(self._scratch.remove, number))  # thousands of files, at worst
         if hired.key and self._serving.get(hired.key) is hired.link:
             del self._serving[hired.key]
         self._spares.forget(hired.key, hired.link)
@@ -317,6 +320,10 @@ class Pool:
     def _lose_all(self) -> None:
         self.counters["lost_zygotes"] += 1
         self._forget_all("The process that runs connectors was lost and is being restarted.")
+
+    def _link(self, number: int) -> WorkerLink | None:
+        hired = self._hired.get(number)
+        return hired.link if hired else None
 
     async def _sweep(self) -> None:
         """End workers nobody has used for a while, and forget circuits that have calmed down."""

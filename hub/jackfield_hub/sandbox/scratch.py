@@ -8,6 +8,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from jackfield_hub.sandbox.namespaces import SCRATCH_BYTES, SCRATCH_FILES
+
+BLOCK_BYTES = 512
 PREFIX = "jackfield-scratch-"
 
 
@@ -26,6 +29,10 @@ class Scratch:
         self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self._folder.chmod(0o711)
 
+    @property
+    def is_open(self) -> bool:
+        return self._folder is not None
+
     def make(self, worker: int) -> str:
         """Return a new folder for this worker, or "" when the pool is not open: nobody needs one."""
         if self._folder is None:
@@ -33,6 +40,20 @@ class Scratch:
         folder = self._folder / str(worker)
         folder.mkdir(mode=0o700)
         return str(folder)
+
+    def is_too_full(self, worker: int) -> bool:
+        """Return whether a worker has written more, or more files, than it may. In R1 the kernel sees to that."""
+        if self._folder is None:
+            return False
+        files, size = 0, 0
+        for place, folders, names in os.walk(self._folder / str(worker)):
+            files += len(folders) + len(names)
+            for name in names:
+                with suppress(OSError):
+                    size += os.lstat(Path(place, name)).st_blocks * BLOCK_BYTES
+            if files > SCRATCH_FILES or size > SCRATCH_BYTES:
+                return True
+        return False
 
     def remove(self, worker: int) -> None:
         if self._folder is not None:

@@ -30,6 +30,7 @@ from jackfield_hub.sandbox.worker import work
 
 MAX_DESCRIPTORS = 1024
 WORKER_SOCKET = 3
+NICENESS = 5  # the hub goes first
 
 _CLOSED = b""
 
@@ -87,6 +88,7 @@ class _Zygote:
         self._workers[process_id] = order.worker
         os.close(connection)
         os.close(stderr)
+        self._tell(orders.Hired(order.worker, process_id))
 
     def _kill(self, worker: int) -> None:
         for process_id, number in self._workers.items():
@@ -124,7 +126,9 @@ class _Zygote:
 
 def _take_seat(connection: int, stderr: int) -> None:
     """Keep four descriptors: nothing on 0 and 1, the log pipe on 2, the socket on 3."""
-    os.setsid()
+    # Not a session: many kernels share processors out between those, and each worker would get as much as the hub.
+    os.setpgid(0, 0)
+    os.nice(NICENESS)
     nothing = os.open(os.devnull, os.O_RDWR)
     # 3 may hold one of those we still need: move them out of the way first.
     high = [_move_up(descriptor) for descriptor in (nothing, nothing, stderr, connection)]
