@@ -40,6 +40,7 @@ soak: install .venv-services/node/.installed ## Call without pause for SECONDS=6
 	@.venv/bin/python -m bench.soak_deployments --deployments 50 --kills 100
 	@.venv/bin/python -m bench.soak_renewals --rounds 10 --provider fake
 	@.venv/bin/python -m bench.soak_renewals --rounds 10 --provider real
+	@.venv/bin/python -m bench.rotation --rotations 5
 
 docs: install ## Write docs/reference from the code
 	@.venv/bin/python docs/reference/write.py

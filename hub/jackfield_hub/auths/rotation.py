@@ -22,6 +22,8 @@ from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import EVERY_ORGANIZATION, Database, Transaction
 
 BATCH = 50  # rows in one transaction: others want to write, too
+# Between two transactions. SQLite lets whoever waits look again every tenth of a second, and gives nobody a turn.
+REST_SECONDS = 0.12
 SETTLE_SECONDS = 1.0  # for those who had chosen a key before it was replaced
 KEPT_SECONDS = 3600.0  # a replaced data key; what people fill in while they sign in is sealed with it
 
@@ -62,11 +64,11 @@ async def rotate(tools: Rotating, key_file: FileKey | None) -> Rotated:
     await asyncio.sleep(SETTLE_SECONDS)
     done.secrets += await _seal_all_anew(tools)
     await _rewrap(tools)
-    if key_file is not None:
-        key_file.keep_newest()
     async with tools.database.transaction(EVERY_ORGANIZATION) as tx:
         for organization_id in await store.list_sealed_organizations(tx):
             tx.changed(organization_id, Kind.SERVICES)
+    if key_file is not None:
+        key_file.keep_newest()
     return done
 
 
@@ -88,7 +90,6 @@ async def _rewrap(tools: Rotating) -> None:
         for key in await store.list_data_keys(tx):
             if not tools.vault.wrap.is_newest(key.sealed):
                 await store.replace_sealed_key(tx, key, tools.vault.rewrap(key))
-                tx.changed(key.organization_id, Kind.SERVICES)
 
 
 async def _seal_all_anew(tools: Rotating) -> int:
@@ -98,23 +99,29 @@ async def _seal_all_anew(tools: Rotating) -> int:
         while True:
             async with tools.database.transaction(EVERY_ORGANIZATION) as tx:
                 rows = await store.list_sealed_with_old_key(tx, sealed, BATCH)
+                newest = {owner: await _newest(tx, owner) for owner in {row.old_key.organization_id for row in rows}}
                 for row in rows:
-                    await _seal_anew(tools, tx, row)
+                    await _seal_anew(tools, tx, row, newest[row.old_key.organization_id])
             count += len(rows)
             if len(rows) < BATCH:
                 break
+            await asyncio.sleep(REST_SECONDS)
     return count
 
 
-async def _seal_anew(tools: Rotating, tx: Transaction, row: SealedRow) -> None:
-    newest = await store.find_data_key(tx, row.old_key.organization_id)
-    assert newest is not None, "there is the key the row is sealed with"
+async def _newest(tx: Transaction, organization_id: str) -> SealedKey:
+    key = await store.find_data_key(tx, organization_id)
+    assert key is not None, "there is the key the row is sealed with"
+    return key
+
+
+async def _seal_anew(tools: Rotating, tx: Transaction, row: SealedRow, newest: SealedKey) -> None:
     fields = {
         field: _moved(tools.vault, row.old_key, newest, Spot(newest.organization_id, row.row_id, field), content)
         for field, content in row.fields.items()
     }
+    # Whoever remembers the row opens it with the key it had: only at the end all is read again.
     await store.replace_sealed(tx, row, newest, fields)
-    tx.changed(newest.organization_id, Kind.SERVICES)
 
 
 def _moved(vault: Vault, old: SealedKey, new: SealedKey, spot: Spot, content: bytes) -> bytes:
