@@ -19,6 +19,7 @@ from sqlalchemy import CursorResult, Executable, MetaData, RowMapping, Table, ev
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -245,7 +246,7 @@ def _saying_when_it_is_away() -> Generator[None]:
     """Around what waits for the database, and nothing else: a TimeoutError of ours must not pass for one of its."""
     try:
         yield
-    except (DBAPIError, OSError, TimeoutError, asyncpg.PostgresError) as failure:
+    except (DBAPIError, NoConnectionFree, OSError, TimeoutError, asyncpg.PostgresError) as failure:
         if _sqlstate(failure) in _CANNOT_BE_TEXT:
             raise InvalidInput("Text with a NUL character cannot be stored") from None
         if not is_away(failure):
@@ -256,6 +257,8 @@ def _saying_when_it_is_away() -> Generator[None]:
 
 def is_away(failure: BaseException) -> bool:
     """Say whether what went wrong lies at the database and may soon be over, and not at what it was asked."""
+    if isinstance(failure, NoConnectionFree):  # so many ask that some waited for half a minute in vain
+        return True
     if isinstance(failure, DBAPIError):
         cause = failure.orig.__cause__ if failure.orig else None
         return (

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -243,3 +244,21 @@ async def test_a_database_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
 
     assert refusal.value.status == 503
     assert str(tmp_path) not in refusal.value.message
+
+
+async def test_whoever_waits_in_vain_for_a_connection_is_told_to_come_back(database: Database) -> None:
+    pool: Any = database._engine.sync_engine.pool
+    pool._timeout = 0.05  # instead of half a minute
+    everybody = asyncio.Event()
+
+    async def look() -> None:
+        async with database.reading():
+            await everybody.wait()
+
+    looking = [asyncio.create_task(look()) for _ in range(40)]
+    done, _ = await asyncio.wait(looking, return_when=asyncio.FIRST_EXCEPTION)
+    everybody.set()
+    found = await asyncio.gather(*looking, return_exceptions=True)
+
+    assert done
+    assert {type(one) for one in found} == {type(None), DatabaseAway}
