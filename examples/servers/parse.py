@@ -42,10 +42,18 @@ def running(folder: Path) -> Generator[Server]:
     with running_postgres() as postgres:
         settings = folder / "parse.json"
         settings.write_text(json.dumps(_settings(folder, port, postgres)))
-        with started([NODE, PARSE, settings], folder, f"{url}/parse/health"):
+        with started([NODE, PARSE, settings], folder, f"{url}/parse/health", {"NODE_ENV": "production"}):
             for customer in SOME_CUSTOMERS:
                 _create(url, customer)
             yield Server(url, {"server": url, "application": APPLICATION}, {"apiKey": REST_KEY})
+
+
+@contextmanager
+def running_graphql(folder: Path) -> Generator[Server]:
+    """Run a parse-server as `running` does, and give the address of its GraphQL API."""
+    with running(folder) as server:
+        user_data = {"endpoint": f"{server.url}/graphql", "application": APPLICATION}
+        yield Server(server.url, user_data, server.credentials)
 
 
 def _settings(folder: Path, port: int, postgres: Postgres) -> dict[str, Any]:
