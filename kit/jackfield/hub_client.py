@@ -9,9 +9,11 @@ HubProblem
 from __future__ import annotations
 
 import base64
+import mimetypes
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
@@ -103,6 +105,14 @@ class HubClient:
         """
         return self._send("POST", f"{_connector(name, version)}/call", body, CALL_SECONDS)
 
+    def send_file(self, path: Path) -> JsonObject:
+        """Have the hub keep a file, and return the reference to it. Raises OSError when it cannot be read here."""
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        with path.open("rb") as content:
+            headers = {**self._headers(None), "Content-Type": kind, "Content-Length": str(path.stat().st_size)}
+            address = f"{self.url}/v1/files?name={quote(path.name, safe='')}"
+            return self._ask(Request(address, data=content, headers=headers, method="POST"), UPLOAD_SECONDS)  # noqa: S310
+
     def deploy(self, name: str, version: str, archive: bytes) -> JsonObject:
         """Hand in a connector. Returns `{"id": …, "deploymentStatus": "Deploying", …}`."""
         body = {"connectorSourceCode": base64.b64encode(archive).decode()}
@@ -183,6 +193,9 @@ class HubClient:
     ) -> JsonObject:
         content = None if body is None else orjson.dumps(body)
         request = Request(self.url + path, data=content, headers=self._headers(content), method=method)  # noqa: S310
+        return self._ask(request, timeout_seconds)
+
+    def _ask(self, request: Request, timeout_seconds: float | None) -> JsonObject:
         try:
             return self._answer(request, timeout_seconds or self.timeout_seconds)
         except (OSError, HTTPException) as problem:

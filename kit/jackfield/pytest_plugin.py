@@ -28,6 +28,7 @@ from jackfield.egress.recordings import BadRecording, Exchange, Recorder, Record
 from jackfield.egress.redaction import redactor
 from jackfield.egress.templates import resolve_template
 from jackfield.errors import OperationError
+from jackfield.local_files import WithFiles
 from jackfield.project import AUTH_FILE, METADATA_FILE, Project, ProjectMistake, find_project, load
 from jackfield.testing import Guarded, Recorded
 
@@ -148,7 +149,7 @@ def _live(project: Project, connector: Connector) -> Generator[tuple[Recorded, R
         _fail(str(mistake))
     with LocalTransport(grant) as transport:
         recorder = Recorder(transport)
-        yield Recorded(connector, recorder, base_url, auth.user_data), recorder, auth
+        yield Recorded(connector, WithFiles(recorder), base_url, auth.user_data), recorder, auth
 
 
 def _replayed(connector: Connector, file: Path) -> Recorded:
@@ -163,7 +164,7 @@ def _replayed(connector: Connector, file: Path) -> Recorded:
         )
     except (BadRecording, OperationError) as mistake:
         _fail(str(mistake))
-    return Recorded(connector, Guarded(Replay(recording), grant), base_url, recording.user_data)
+    return Recorded(connector, WithFiles(Guarded(Replay(recording), grant)), base_url, recording.user_data)
 
 
 def _declared(connector: Connector, recording: Recording) -> Grant:

@@ -34,9 +34,11 @@ from jackfield.egress.templates import filled_headers, resolve_template
 from jackfield.errors import NoAnswer, OperationError
 from jackfield.exchange import Headers, Json, JsonObject, Request, Response, Transport, awaitable
 from jackfield.http import HeaderMap, Http
+from jackfield.local_files import WithFiles, local_file, path_of
 from jackfield.markup import read_xml
 from jackfield.runner import Call, Outcome
 from jackfield.runner import run as run_once
+from jackfield.shapes import File
 
 FAKE_BASE_URL = "https://service.test"
 
@@ -63,8 +65,16 @@ def run(
     """
     __tracebackhide__ = True
     connector, data = connector_of(operation), user_data or {}
-    transport = Guarded(service, _fake_grant(connector, data))
+    transport = WithFiles(Guarded(service, _fake_grant(connector, data)))
     return Recorded(connector, transport, FAKE_BASE_URL, data).run(operation, given)
+
+
+def read_file(reference: JsonObject | File) -> bytes:
+    """Return what is in a file that an operation has made: `read_file(output["file"])`."""
+    url = reference.url if isinstance(reference, File) else reference["url"]
+    path = path_of(url)
+    assert path is not None, f"{url} is not a file of this machine"
+    return path.read_bytes()
 
 
 def _output_or_error(outcome: Outcome) -> Any:
@@ -314,4 +324,4 @@ class Recorded:
         return Http(self._transport, self._base_url, filled_headers(self._connector.headers, self._user_data))
 
 
-__all__ = ["FakeService", "Recorded", "SeenRequest", "run"]
+__all__ = ["FakeService", "Recorded", "SeenRequest", "local_file", "read_file", "run"]

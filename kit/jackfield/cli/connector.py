@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from jackfield.cli.lazy import Noun
 from jackfield.cli.mistakes import FAILURE
-from jackfield.cli.options import as_json_option, input_option
+from jackfield.cli.options import as_json_option, files_option, input_option
 from jackfield.cli.terminal import ask, print_json, print_table, say, working
 from jackfield.exchange import JsonObject
 
@@ -106,6 +107,7 @@ def test(
 @connector.command()
 @click.argument("operation", shell_complete=complete_operation)
 @input_option
+@files_option
 @click.option(
     "--auth",
     "auth_file",
@@ -119,6 +121,7 @@ def run(
     ctx: click.Context,
     operation: str,
     values: JsonObject,
+    files: tuple[tuple[str, Path], ...],
     auth_file: Path | None,
     *,
     output_schema: bool,
@@ -126,6 +129,7 @@ def run(
 ) -> None:
     """Run one OPERATION on this machine against the live service, and print its outcome as JSON."""
     from jackfield.cli import environment, live, workbench
+    from jackfield.local_files import local_file
     from jackfield.project import AUTH_FILE
     from jackfield.runner import Wants
 
@@ -134,6 +138,7 @@ def run(
     loaded = workbench.load_connector(project)
     auth = auth_file or project.folder / AUTH_FILE
     wants = Wants.OUTPUT_SCHEMA if output_schema else Wants.OUTPUT
+    values = {**values, **{field: asdict(local_file(path)) for field, path in files}}
     started = time.monotonic()
     with working(f"Running {operation}"):
         outcome = live.run(loaded, operation.replace("-", "_"), values, auth, wants=wants)

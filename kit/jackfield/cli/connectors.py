@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from jackfield.cli.lazy import Noun
 from jackfield.cli.mistakes import FAILURE, CommandFailed
-from jackfield.cli.options import as_json_option, input_option, profile_option
+from jackfield.cli.options import as_json_option, files_option, input_option, profile_option
 from jackfield.cli.profiles import open_hub
 from jackfield.cli.terminal import print_json, print_table, say, working
 from jackfield.exchange import JsonObject
@@ -71,6 +72,7 @@ class Word(click.Argument):
 @click.argument("version_or_operation", cls=Word, called="OPERATION")
 @click.argument("operation", metavar="", required=False)
 @input_option
+@files_option
 @click.option("--auth", "auth_id", metavar="ID", help="The id of the auth to sign in with.")
 @click.option("--output-schema", is_flag=True, help="Ask which output this input would give, instead of running it.")
 @profile_option
@@ -83,6 +85,7 @@ def call(
     version_or_operation: str,
     operation: str | None,
     values: JsonObject,
+    files: tuple[tuple[str, Path], ...],
     auth_id: str | None,
     output_schema: bool,
     profile: str | None,
@@ -96,6 +99,7 @@ def call(
         body["returnOutputSchema"] = True
     with open_hub(profile) as hub, working(f"Calling {body['operation']}"):
         version = version_or_operation if operation else newest_version(hub, name)
+        body["input"] = {**values, **{field: hub.send_file(path) for field, path in files}}
         outcome = hub.call(name, version, body)
     print_json(outcome)
     if outcome.get("outcome") != "success":

@@ -14,6 +14,7 @@ from jackfield.egress.local import LocalTransport
 from jackfield.egress.templates import resolve_template
 from jackfield.errors import OperationError
 from jackfield.exchange import JsonObject
+from jackfield.local_files import LocalFiles
 from jackfield.project import ProjectMistake
 from jackfield.runner import Call, Outcome, Wants, failed
 from jackfield.runner import run as run_once
@@ -34,7 +35,8 @@ def run(connector: Connector, operation: str, values: JsonObject, auth_file: Pat
             wants=wants,
         )
         # What the author's code prints is talk: it may not get into the JSON on stdout.
-        with LocalTransport(auth.grant(connector)) as transport, redirect_stdout(sys.stderr):
+        files = LocalFiles(auth_file.parent / "dist" / "files")
+        with LocalTransport(auth.grant(connector), files=files) as transport, redirect_stdout(sys.stderr):
             return run_once(connector, call, transport)
     except ProjectMistake as mistake:
         raise CommandFailed(str(mistake)) from None

@@ -34,6 +34,25 @@ class JsonText(click.ParamType[JsonObject]):
         return read  # pyright: ignore[reportUnknownVariableType]
 
 
+class FileOfInput(click.ParamType[tuple[str, Path]]):
+    """`report=./report.pdf`: the name of a field, and the file that goes there."""
+
+    name = "file"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "FIELD=PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
+        if isinstance(value, tuple):
+            return value  # pyright: ignore[reportUnknownVariableType]
+        field, equals, path = str(value).partition("=")
+        if not field or not equals:
+            self.fail("say which field it is for: --file report=./report.pdf", param, ctx)
+        if not Path(path).is_file():
+            self.fail(f"there is no file {path}", param, ctx)
+        return field, Path(path)
+
+
 def _text_of(value: str) -> bytes:
     if value == "-":
         return sys.stdin.buffer.read()
@@ -51,6 +70,13 @@ def parse_json(text: bytes) -> Json:
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the data as JSON on stdout.")
 input_option = click.option(
     "--input", "values", type=JsonText(), default="{}", help="The operation's input, a JSON object. Default: {}."
+)
+files_option = click.option(
+    "--file",
+    "files",
+    type=FileOfInput(),
+    multiple=True,
+    help="A file of this machine for a field of the input. May be given several times.",
 )
 profile_option = click.option(
     "--profile", metavar="NAME", help="Use the hub of this login instead of the current one. See jackfield profiles."

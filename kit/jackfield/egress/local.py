@@ -12,7 +12,9 @@ from typing import Self
 from jackfield.egress.engine import Engine
 from jackfield.egress.grant import Grant
 from jackfield.egress.policy import AddressPolicy
+from jackfield.egress.streams import Streams
 from jackfield.exchange import Request, Response
+from jackfield.local_files import LocalFiles
 
 #: Whoever types a command may reach what their machine reaches: a service on localhost, in the office, in a lab.
 OWN_NETWORKS = AddressPolicy.allowing(
@@ -23,11 +25,13 @@ OWN_NETWORKS = AddressPolicy.allowing(
 class LocalTransport:
     """A Transport over an engine on a thread of its own.
 
-    Use it in a `with` block; every request has `deadline_seconds`. Raises what the engine raises.
+    Use it in a `with` block; every request has `deadline_seconds`. Raises what the engine raises. Files are of this
+    machine; those that answers become are made in the folder of `files`.
     """
 
-    def __init__(self, grant: Grant, deadline_seconds: float = 30.0) -> None:
+    def __init__(self, grant: Grant, deadline_seconds: float = 30.0, files: LocalFiles | None = None) -> None:
         self._grant = grant
+        self._files = files or LocalFiles()
         self._deadline_seconds = deadline_seconds
         self._engine = Engine()
         self._loop = asyncio.new_event_loop()
@@ -44,8 +48,18 @@ class LocalTransport:
         return await asyncio.wrap_future(self._sending(request))
 
     def _sending(self, request: Request) -> Future[Response]:
+        return asyncio.run_coroutine_threadsafe(self._send(request), self._loop)
+
+    async def _send(self, request: Request) -> Response:
+        if self._files.serves(request):
+            return self._files.serve(request)
+        if request.files is not None:
+            return await self._files.carry(request, request.files, self._send_streams)
+        return await self._send_streams(request)
+
+    async def _send_streams(self, request: Request, streams: Streams | None = None) -> Response:
         deadline = time.monotonic() + self._deadline_seconds
-        return asyncio.run_coroutine_threadsafe(self._engine.send(request, self._grant, deadline), self._loop)
+        return await self._engine.send(request, self._grant, deadline, streams)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
