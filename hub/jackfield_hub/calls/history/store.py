@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from jackfield_hub.calls.history.shapes import DAY_SECONDS, Dimension, Found, Key, Wanted, first_id_at
 from jackfield_hub.calls.shapes import Task, TaskOutcome
@@ -15,6 +16,8 @@ from jackfield_hub.tables import tasks, usage_days
 LOOKED_AT = 20_000  # rows for one page: what somebody looks for may be rare, and an answer must not take long
 SLACK_SECONDS = 3600.0  # a row's id is as old as its end; a call may have begun a little earlier, or clocks were set
 
+#: Stored when all of an organization's day is: no connector has an empty name.
+_END: dict[str, Any] = {"connector": "", "operation": "", "user_id": "", "tasks": 0}
 _USER = func.coalesce(tasks.c.user_id, "")
 
 
@@ -68,9 +71,9 @@ def _task(row: Mapping[Any, Any]) -> Task:
 
 
 async def last_summed_day(tx: Transaction, organization_id: str | None) -> int | None:
-    """Return the last day that is summed up already, of this organization or of all."""
-    last = select(func.max(usage_days.c.day))
-    return await tx.scalar(last if organization_id is None else last.where(_is_of(organization_id)))
+    """Return the last day that is summed up already, of this organization or of any."""
+    ends = select(usage_days.c.day).where(usage_days.c.connector == "").order_by(usage_days.c.day.desc()).limit(1)
+    return await tx.scalar(ends if organization_id is None else ends.where(_is_of(organization_id)))
 
 
 async def count_summed(
@@ -85,7 +88,8 @@ async def count_summed(
         Dimension.USER: columns.user_id,
     }
     rows = _groups([groups[one] for one in by], func.sum(columns.tasks))
-    rows = rows.where(_is_of(organization_id), columns.day.between(days.start, days.stop - 1))
+    is_real = columns.connector != ""
+    rows = rows.where(_is_of(organization_id), is_real, columns.day.between(days.start, days.stop - 1))
     if user_id is not None:
         rows = rows.where(columns.user_id == user_id)
     return await _counted(tx, rows.limit(at_most))
@@ -127,16 +131,18 @@ def _stored_on(day: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 async def sum_up_day(tx: Transaction, day: int) -> list[dict[str, Any]]:
-    """Return what all organizations' rows of one day come to, ready to be stored."""
+    """Return what all organizations' rows of one day come to, ready to be stored; each organization's end is last."""
     groups = (tasks.c.organization_id, tasks.c.connector, tasks.c.operation, _USER)
     counted = select(*groups[:3], _USER.label("user_id"), func.count().label("tasks")).where(*_stored_on(day))
-    return [{**row, "day": day} for row in await tx.rows(counted.group_by(*groups))]
+    sums = [{**row, "day": day} for row in await tx.rows(counted.group_by(*groups))]
+    organizations = {row["organization_id"] for row in sums}
+    return sums + [{"organization_id": one, "day": day, **_END} for one in organizations]
 
 
 async def store_sums(tx: Transaction, sums: Sequence[dict[str, Any]]) -> None:
-    """Store sums of an organization's day; those that are there stay."""
-    for one in sums:
-        await tx.insert_if_absent(usage_days, one)
+    """Store some of these; those that are there stay."""
+    dialect = postgresql if tx.is_postgres else sqlite
+    await tx.execute(dialect.insert(usage_days).on_conflict_do_nothing(), sums)
 
 
 async def first_day(tx: Transaction) -> int | None:

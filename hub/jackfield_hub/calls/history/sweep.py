@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from itertools import groupby
 
 from jackfield_hub.calls.history import store
 from jackfield_hub.calls.history.shapes import DAY_SECONDS
@@ -19,7 +18,7 @@ from jackfield_hub.logs import log
 SWEEP_JOB = "sweep_calls"
 SWEEP_SECONDS = 3600.0
 SUMMED_AFTER_DAYS = 2
-BATCH = 500  # calls wait while the ledger's file is written to: a few milliseconds, and then a pause
+BATCH = 500  # rows; calls wait while the ledger's file is written to: a few milliseconds, and then a pause
 PAUSE_SECONDS = 0.05
 
 
@@ -52,13 +51,10 @@ async def _sum_up(hub: Hub, end: int) -> None:
     for day in range(first if last is None else max(first, last), end):
         async with hub.ledger.rows.reading() as tx:
             sums = await store.sum_up_day(tx, day)
-        for _, of_one in groupby(sorted(sums, key=_organization), key=_organization):
+        for start in range(0, len(sums), BATCH):
             async with hub.ledger.rows.transaction() as tx:
-                await store.store_sums(tx, list(of_one))
-
-
-def _organization(sums: dict[str, object]) -> str:
-    return str(sums["organization_id"])
+                await store.store_sums(tx, sums[start : start + BATCH])
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def _forget(hub: Hub, day: int) -> int:
