@@ -52,6 +52,54 @@ def test_a_connector_goes_from_a_folder_to_a_hub_and_is_called(cli_at_hub: Comma
         assert (missing.exit_code, missing.json["outcome"]) == (1, "error")
 
 
+MEASURE = '''"""Measure."""
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from jackfield import File, Http
+
+from my_shop.connector import my_shop
+
+
+@dataclass
+class Sent:
+    file: File
+
+
+class Measured(TypedDict):
+    length: int
+    copy: File
+
+
+@my_shop.operation
+def measure(sent: Sent, http: Http) -> Measured:
+    """Say how long a file is."""
+    with http.open(sent.file) as stream:
+        content = stream.read()
+    return {"length": len(content), "copy": http.make_file(sent.file.name, content, sent.file.mime_type)}
+'''
+
+
+def test_a_file_of_this_machine_goes_into_an_operation_here_and_on_the_hub(cli_at_hub: CommandLine) -> None:
+    shop = new_shop(cli_at_hub, "https://api.my-shop.example")
+    (shop / "my_shop" / "operations" / "measure.py").write_text(MEASURE)
+    (shop / "auth.ctx.json").write_text("{}")
+    (shop / "report.pdf").write_bytes(bytes(100_000))
+    given = ("--file", "file=report.pdf")
+
+    here = cli_at_hub.process("connector", "run", "measure", *given, folder=shop)
+    assert cli_at_hub.process("deployment", "create", "--wait", "--skip-tests", folder=shop).exit_code == 0
+    there = cli_at_hub.process("connectors", "call", "my-shop", "measure", *given, folder=shop)
+    wrong = cli_at_hub.process("connector", "run", "measure", "--file", "file=nothing.pdf", folder=shop)
+
+    assert here.json["output"]["length"] == there.json["output"]["length"] == 100_000, here.talk + there.talk
+    assert here.json["output"]["copy"]["mime_type"] == there.json["output"]["copy"]["mime_type"] == "application/pdf"
+    assert (shop / "dist" / "files" / "report.pdf").read_bytes() == bytes(100_000)
+    assert "/v1/files/" in there.json["output"]["copy"]["url"]
+    assert (wrong.exit_code, "there is no file nothing.pdf" in wrong.talk) == (2, True)
+
+
 def test_a_deployment_that_fails_says_why_and_exits_1(cli_at_hub: CommandLine) -> None:
     shop = new_shop(cli_at_hub, "https://api.my-shop.example")
     # It builds here, and breaks where there is no variable HOME.
