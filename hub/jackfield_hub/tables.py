@@ -393,13 +393,14 @@ jobs = Table(
     Column("kind", String(64), nullable=False),
     Column("payload", JSON, nullable=False),
     Column("dedupe", Text),
+    Column("share_of", String(36), nullable=False, default=""),  # an organization's id; "" for the hub's own
     Column("run_after", Float, nullable=False),
     Column("lease_until", Float),  # None: nobody has it
     Column("fence", Integer, nullable=False, default=0),  # goes up with every claim; an older one counts for nothing
     Column("attempt", Integer, nullable=False, default=0),
     Column("created_at", Float, nullable=False),
     UniqueConstraint("kind", "dedupe"),
-    Index(None, "kind", "run_after"),
+    Index(None, "kind", "share_of", "run_after", "created_at"),
 )
 
 revisions = Table(

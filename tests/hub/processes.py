@@ -17,7 +17,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-START_SECONDS = 30
+START_SECONDS = 120
 COMMAND = (sys.executable, "-m", "jackfield_hub")
 
 

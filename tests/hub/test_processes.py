@@ -21,7 +21,7 @@ from jackfield_hub.processes.supervisor import LONGEST_PAUSE_SECONDS, Kind, Seat
 from tests.hub.connectors import connector_zip, deploy_body, deploy_path, deployment_path
 from tests.hub.processes import HubProcess, running, start
 
-SECONDS = 60  # a generous ceiling
+SECONDS = 120  # a generous ceiling
 SAY = {"operation": "say", "input": {}}
 WAIT = """
 @storm.operation
@@ -61,7 +61,7 @@ def logged(hub: HubProcess) -> list[dict[str, Any]]:
 @pytest.fixture
 def pair(tmp_path: Path) -> Generator[HubProcess]:
     """A hub of two api processes."""
-    with running(tmp_path / "hub", processes="2", silence_seconds="2") as hub:
+    with running(tmp_path / "hub", processes="2", silence_seconds="5") as hub:
         until(lambda: len(api_processes(hub)) == 2)
         yield hub
 

@@ -41,7 +41,8 @@ from jackfield_hub.logs import log
 from jackfield_hub.sandbox.pool import Bundle, LoadFailed
 from jackfield_hub.services.declared import ServiceDiffers
 
-BUILDS_AT_ONCE = 2
+BUILDS_AT_ONCE = 2  # of one organization
+SPARE_BUILDS = 1  # in each process, for an organization that builds nothing: it shall not wait for all of another's
 MAX_ATTEMPTS = 5
 MAX_REASON_CHARACTERS = 4000
 DAMAGED = "The stored source is damaged. Deploy it again."
@@ -52,7 +53,8 @@ def register(hub: Hub) -> None:
     shutil.rmtree(_scratch(hub), ignore_errors=True)
     handled = hub.jobs.handler(
         service.BUILD_JOB,
-        concurrency=BUILDS_AT_ONCE,
+        concurrency=max(1, BUILDS_AT_ONCE // hub.settings.processes),
+        spare=SPARE_BUILDS,
         max_attempts=MAX_ATTEMPTS,
         lease_seconds=hub.settings.job_lease_seconds,
         on_lost=partial(_give_up, hub),

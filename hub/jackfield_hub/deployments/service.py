@@ -138,7 +138,8 @@ async def _accept(hub: Hub, tx: Transaction, caller: Caller, archive: Archive, d
         if running is not None:
             return _repeat(caller, running)
         # It was in our way, and finished before we could look: try again.
-    await hub.jobs.enqueue(tx, BUILD_JOB, {"deploymentId": deployment_id}, dedupe=deployment_id)
+    wanted = {"deploymentId": deployment_id}
+    await hub.jobs.enqueue(tx, BUILD_JOB, wanted, dedupe=deployment_id, share_of=caller.organization_id)
     accepted = await store.find_by_id(tx, deployment_id)
     assert accepted is not None, "we have just put it there"
     return _element(accepted)

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from jackfield.exchange import JsonObject
 from jackfield_hub.database import EVERY_ORGANIZATION, Database, Transaction
 from jackfield_hub.jobs import store
+from jackfield_hub.jobs.turns import NOBODY, Range, Turns
 from jackfield_hub.logs import describe, log
 
 POLL_SECONDS = 0.5  # jobs of other processes and jobs that wait; our own wake us at once
@@ -44,6 +46,7 @@ class Job:
     attempt: int
     handling: Handling
     jobs: Jobs = field(repr=False)
+    share_of: str = NOBODY
     is_finished: bool = False
 
     @property
@@ -90,6 +93,7 @@ class Handling:
     max_attempts: int
     lease_seconds: float
     retry_seconds: float
+    spare: int = 0  #: hands beyond `concurrency`, for those who have none at work
 
     def delay_after(self, attempt: int) -> float:
         """Return how long to wait after this attempt has failed, in seconds."""
@@ -106,6 +110,7 @@ class Jobs:
         self.database = database
         self.clock = clock
         self._handlings: dict[str, Handling] = {}
+        self._turns: dict[str, Turns] = {}
         self._running: dict[asyncio.Task[None], Job] = {}
         self._wake_up = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -113,7 +118,7 @@ class Jobs:
     async def waiting(self) -> list[Waiting]:
         """Return what waits, by kind."""
         async with self.database.reading(EVERY_ORGANIZATION) as tx:
-            return [Waiting(**row) for row in await store.count_waiting(tx, self.clock())]
+            return [Waiting(**row) for row in await store.count_waiting(tx, await self.now(tx))]
 
     async def now(self, tx: Transaction) -> float:
         """Return the time leases are counted by, in seconds since 1970."""
@@ -124,13 +129,16 @@ class Jobs:
         tx: Transaction,
         kind: str,
         payload: JsonObject,
+        *,
         dedupe: str | None = None,
         run_after: float | None = None,
+        share_of: str = NOBODY,
     ) -> JobId | None:
         """Remember a job in the caller's transaction: it exists exactly when the rows beside it do.
 
         Returns None when a job of this kind with the same `dedupe` is waiting or running already.
-        `run_after` is the earliest time to start, in seconds since 1970.
+        `run_after` is the earliest time to start, in seconds since 1970. Those who want jobs of a kind done take turns:
+        `share_of` is the organization on whose turn this one is.
         """
         job_id, now = str(uuid.uuid4()), await self.now(tx)
         values = {"id": job_id, "kind": kind, "payload": payload, "dedupe": dedupe, "created_at": now}
@@ -148,15 +156,18 @@ class Jobs:
         lease_seconds: float = 30.0,
         retry_seconds: float = 2.0,
         on_lost: Handler | None = None,
+        spare: int = 0,
     ) -> Callable[[Handler], Handler]:
-        """Say who does the jobs of a kind. `on_lost` ends a job whose attempts are used up; it may be called twice.
+        """Say who does the jobs of a kind: `concurrency` of them at once for one organization, `spare` more for others.
+
+        `on_lost` ends a job whose attempts are used up; it may be called twice.
 
         A handler that raises is tried again after `retry_seconds`, then after twice that, and so on.
         """
 
         def register(run: Handler) -> Handler:
             self._handlings[kind] = Handling(
-                kind, run, on_lost, concurrency, max_attempts, lease_seconds, retry_seconds
+                kind, run, on_lost, concurrency, max_attempts, lease_seconds, retry_seconds, spare
             )
             self._wake_up.set()
             return run
@@ -196,24 +207,36 @@ class Jobs:
 
     async def _claim_what_is_due(self) -> bool:
         """Start one job of each kind that has one and a free hand. Return whether there was any."""
-        free = [handling.kind for handling in self._handlings.values() if self._has_a_free_hand(handling)]
-        if not free:
-            return False
+        free = [handling for handling in self._handlings.values() if self._has_a_free_hand(handling)]
+        due: list[Handling] = []
         async with self.database.reading(EVERY_ORGANIZATION) as tx:
-            due = await store.find_due_kinds(tx, free, await self.now(tx))
-        claims = [await self._claim(self._handlings[kind]) for kind in sorted(due)]
+            now = await self.now(tx)
+            for handling in free:
+                if await store.find_next(tx, handling.kind, self._order(handling), now):
+                    due.append(handling)
+        claims = [await self._claim(handling) for handling in due]
         return any(claims)
 
     def _has_a_free_hand(self, handling: Handling) -> bool:
-        return sum(job.kind == handling.kind for job in self._running.values()) < handling.concurrency
+        return sum(job.kind == handling.kind for job in self._running.values()) < handling.concurrency + handling.spare
+
+    def _order(self, handling: Handling) -> Iterator[Range]:
+        """In which order those who want such work done are looked at. The spare hands are for who has none at work."""
+        at_work = Counter(job.share_of for job in self._running.values() if job.kind == handling.kind)
+        busy = [share for share, hands in at_work.items() if hands >= handling.concurrency]
+        return self._turns.setdefault(handling.kind, Turns()).order(busy)
 
     async def _claim(self, handling: Handling) -> bool:
         async with self.database.transaction(EVERY_ORGANIZATION) as tx:
             now = await self.now(tx)
-            row = await store.claim(tx, handling.kind, now, now + handling.lease_seconds)
+            job_id = await store.find_next(tx, handling.kind, self._order(handling), now)
+            if job_id is None:
+                return False
+            row = await store.claim(tx, job_id, now, now + handling.lease_seconds)
         if row is None:
             return False
-        job = Job(row["id"], row["payload"], row["fence"], row["attempt"], handling, self)
+        self._turns[handling.kind].served(row["share_of"])
+        job = Job(row["id"], row["payload"], row["fence"], row["attempt"], handling, self, row["share_of"])
         task = asyncio.create_task(self._run(job), name=f"job {job.kind} {job.id}")
         self._running[task] = job
         task.add_done_callback(self._forget)

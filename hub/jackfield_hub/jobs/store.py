@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, or_, select, update
 
 from jackfield_hub.database import Transaction
+from jackfield_hub.jobs.turns import Range
 from jackfield_hub.tables import jobs
 
 
@@ -16,10 +17,16 @@ async def insert(tx: Transaction, **values: Any) -> bool:
     return await tx.insert_if_absent(jobs, values)
 
 
-async def find_due_kinds(tx: Transaction, kinds: Collection[str], now: float) -> set[str]:
-    """Return which of these kinds have a job nobody is working on."""
-    rows = await tx.rows(select(jobs.c.kind).distinct().where(jobs.c.kind.in_(kinds), _is_due(now)))
-    return {row["kind"] for row in rows}
+async def find_next(tx: Transaction, kind: str, order: Iterable[Range], now: float) -> str | None:
+    """Return the id of the job whose turn it is, or None when there is none that nobody works on."""
+    for some in order:
+        due = select(jobs.c.id).where(jobs.c.kind == kind, _is_due(now), *_is_in(some))
+        # Postgres: claimers do not queue for one row. SQLite has no need of it.
+        longest_waiting = due.order_by(jobs.c.share_of, jobs.c.run_after, jobs.c.created_at).limit(1)
+        job_id = await tx.scalar(longest_waiting.with_for_update(skip_locked=True))
+        if job_id is not None:
+            return job_id
+    return None
 
 
 async def count_waiting(tx: Transaction, now: float) -> Sequence[RowMapping]:
@@ -30,18 +37,11 @@ async def count_waiting(tx: Transaction, now: float) -> Sequence[RowMapping]:
     )
 
 
-async def claim(tx: Transaction, kind: str, now: float, lease_until: float) -> RowMapping | None:
-    """Take the job that has waited longest; return it as it is after the claim, or None when there is none."""
-    longest_waiting = (
-        select(jobs.c.id)
-        .where(jobs.c.kind == kind, _is_due(now))
-        .order_by(jobs.c.run_after, jobs.c.created_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)  # Postgres: claimers do not queue for one row. SQLite has no need of it.
-    )
+async def claim(tx: Transaction, job_id: str, now: float, lease_until: float) -> RowMapping | None:
+    """Take a job; return it as it is after the claim, or None when somebody else was quicker."""
     return await tx.one_or_none(
         update(jobs)
-        .where(jobs.c.id == longest_waiting.scalar_subquery(), _is_due(now))
+        .where(jobs.c.id == job_id, _is_due(now))
         .values(lease_until=lease_until, fence=jobs.c.fence + 1, attempt=jobs.c.attempt + 1)
         .returning(jobs)
     )
@@ -65,6 +65,13 @@ async def remove(tx: Transaction, job_id: str, fence: int) -> bool:
 
 def _is_due(now: float) -> ColumnElement[bool]:
     return and_(jobs.c.run_after <= now, or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= now))
+
+
+def _is_in(some: Range) -> Iterator[ColumnElement[bool]]:
+    if some.above is not None:
+        yield jobs.c.share_of > some.above
+    if some.below is not None:
+        yield jobs.c.share_of < some.below
 
 
 def _is_claim(job_id: str, fence: int) -> ColumnElement[bool]:

@@ -32,7 +32,7 @@ from jackfield_hub.processes.shared_moments import make_memory
 from jackfield_hub.server import open_socket, url_of
 from jackfield_hub.settings import Settings
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 LOOK_SECONDS = 0.25  # between two looks for who has fallen silent
 SHORT_LIFE_SECONDS = 10.0  # who dies earlier is replaced later and later
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 30.0

@@ -45,6 +45,7 @@ def upgrade() -> None:
     sa.Column('kind', sa.String(length=64), nullable=False),
     sa.Column('payload', sa.JSON(), nullable=False),
     sa.Column('dedupe', sa.Text(), nullable=True),
+    sa.Column('share_of', sa.String(length=36), nullable=False),
     sa.Column('run_after', sa.Float(), nullable=False),
     sa.Column('lease_until', sa.Float(), nullable=True),
     sa.Column('fence', sa.Integer(), nullable=False),
@@ -54,7 +55,9 @@ def upgrade() -> None:
     sa.UniqueConstraint('kind', 'dedupe', name=op.f('uq_jobs_kind_dedupe'))
     )
     with op.batch_alter_table('jobs', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_jobs_kind_run_after'), ['kind', 'run_after'], unique=False)
+        batch_op.create_index(
+            batch_op.f('ix_jobs_kind_share_of_run_after_created_at'), ['kind', 'share_of', 'run_after', 'created_at'], unique=False
+        )
 
     op.create_table('organizations',
     sa.Column('id', sa.String(length=36), nullable=False),
