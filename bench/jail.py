@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.processes import tree
-from bench.run import RESULTS
+from bench.results import RESULTS
 from bench.variants import environment
 from jackfield.exchange import Request, Response
 from jackfield.runner import Call

@@ -10,31 +10,31 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
 
 
-def tree(root: int) -> list[int]:
-    """Return the process and all its descendants that live now."""
+def tree(*roots: int) -> list[int]:
+    """Return the processes and all their descendants that live now."""
     children: dict[int, list[int]] = {}
     for entry in PROC.iterdir():
         if entry.name.isdecimal() and (fields := _stat(int(entry.name))):
             children.setdefault(int(fields[1]), []).append(int(entry.name))
-    found = [root]
+    found = [*roots]
     for process in found:
         found.extend(children.get(process, []))
     return found
 
 
-def cpu_seconds(root: int) -> float:
-    """Return user and system time of the tree, with that of children it has waited for."""
+def cpu_seconds(*roots: int) -> float:
+    """Return user and system time of the trees, with that of children it has waited for."""
     total = 0
-    for process in tree(root):
+    for process in tree(*roots):
         if fields := _stat(process):
             total += sum(int(ticks) for ticks in fields[11:15])
     return total / TICKS_PER_SECOND
 
 
-def memory_megabytes(root: int) -> float:
-    """Return the tree's proportional set size: pages that several processes share count once."""
+def memory_megabytes(*roots: int) -> float:
+    """Return the trees' proportional set size: pages that several processes share count once."""
     total = 0
-    for process in tree(root):
+    for process in tree(*roots):
         try:
             lines = (PROC / str(process) / "smaps_rollup").read_text().splitlines()
         except OSError:
@@ -43,13 +43,13 @@ def memory_megabytes(root: int) -> float:
     return total / 1024
 
 
-def wait_until_idle(root: int, seconds: float = 5.0) -> None:
-    """Return when the tree has used next to nothing for 0.2 s, or after `seconds`."""
+def wait_until_idle(*roots: int, seconds: float = 5.0) -> None:
+    """Return when the trees have used next to nothing for 0.2 s, or after `seconds`."""
     give_up_at = time.monotonic() + seconds
     while time.monotonic() < give_up_at:
-        before = cpu_seconds(root)
+        before = cpu_seconds(*roots)
         time.sleep(0.2)
-        if cpu_seconds(root) - before <= 0.02:
+        if cpu_seconds(*roots) - before <= 0.02:
             return
 
 

@@ -1,8 +1,9 @@
-"""`make bench`: what a call costs beside the floors, all in one run.
+"""`make bench`: what a call costs beside the floors and the peers, all in one run.
 
 Rounds are interleaved: every variant is measured in every round, one after the other, each after the one before has
-become idle. Numbers are medians over the rounds; ratios are taken against the same run's floors. After each
-measurement the hub's ledger must hold one row for each answer.
+become idle. Numbers are medians over the rounds; ratios are taken against the floors of the same round. After each
+measurement the hub's ledger must hold one row for each answer. The results are kept as JSON, and
+docs/reference/performance.md is written from the last run on each database.
 """
 
 from __future__ import annotations
@@ -12,67 +13,147 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 
 from rich.console import Console
-from rich.table import Table
 
+from bench import hubs, peers
 from bench.load import Seen, Work
+from bench.page import table, write_page
 from bench.processes import cpu_seconds, memory_megabytes, wait_until_idle
-from bench.variants import Variant, all_variants, environment, third_party
+from bench.results import BARE_CLIENT, DIRECT, Results, Row, load_all
+from bench.targets import verdicts
+from bench.variants import THING, Case, Variant, environment, nginx, nginx_program, third_party
 
-BARE_CLIENT = "bare client"
-RESULTS = Path(__file__).parent / "results"
+MAX_CONNECTIONS_OF_PEERS = 64  # above that they only wait
+STEADY_CONNECTIONS = 64
 
 
 @dataclass(frozen=True)
-class Row:
-    """One variant at one number of connections in one round."""
+class Setting:
+    """What all variants of a round have in common."""
 
-    variant: str
+    case: Case
     connections: int
-    requests_per_second: float
-    p50_ms: float
-    p99_ms: float
-    cpu_ms_per_1000: float
-    memory_mb: float
+    round: int
+    seconds: float
 
 
 def main() -> None:
     options = _options()
     talk = Console(stderr=True)
-    rows: list[Row] = []
+    results = Results(options.database, environment())
     with tempfile.TemporaryDirectory(prefix="jackfield-bench-") as folder, third_party() as port:
         talk.print("Starting everything that is compared …")
-        with all_variants(Path(folder), port) as variants:
-            for connections in options.connections:
-                for number in range(options.rounds):
-                    talk.print(f"{connections} connections, round {number + 1} of {options.rounds}")
-                    rows.append(_measure_bare_client(port, connections, options.seconds))
-                    rows.extend(_measure(variant, connections, options.seconds) for variant in variants)
-    _report(rows, options.json)
+        with _everything(Path(folder), port, options, results) as variants:
+            for case, connections, number in _plan(options):
+                talk.print(f"{connections} connections{' after 50 ms' if case else ''}, round {number}")
+                setting = Setting(case, connections, number, options.seconds)
+                results.rows += _round(variants, port, setting)
+            results.steady += _steady(variants, options.steady_seconds, talk)
+    results.save()
+    Console(width=140).print(table(results))
+    for verdict in verdicts(results):
+        print(str(verdict).replace("**", ""))
+    if options.write_page:
+        write_page(load_all())
+    if options.strict and not all(verdict.is_met for verdict in verdicts(results)):
+        raise SystemExit("a must is missed")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64])
+    parser.add_argument("--connections", type=int, nargs="*", default=[1, 16, 64, 256])
+    parser.add_argument("--slow-connections", type=int, nargs="*", default=[64, 256, 1000], help="of the 50 ms rows")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="how long one measurement takes")
-    parser.add_argument("--json", action="store_true", help="print the medians as JSON instead of a table")
+    parser.add_argument(
+        "--steady-seconds", type=float, default=30.0, help="of the rows that look at the spread; 0: none"
+    )
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument("--processes", type=int, default=1, help="also measure a hub of so many processes")
+    parser.add_argument("--peers", type=Path, help="also measure Node-RED and the official runtime, installed there")
+    parser.add_argument("--write-page", action="store_true", help="write docs/reference/performance.md")
+    parser.add_argument("--strict", action="store_true", help="fail when a must is missed")
     return parser.parse_args()
 
 
-def _measure(variant: Variant, connections: int, seconds: float) -> Row:
-    wait_until_idle(variant.process)
-    cpu_before, tasks_before = cpu_seconds(variant.process), variant.tasks()
-    seen = _load(variant.work(connections, seconds))
-    cpu = cpu_seconds(variant.process) - cpu_before
-    tasks = variant.tasks()
-    if seen.refusals or (tasks is not None and tasks - (tasks_before or 0) != seen.all_answers):
-        raise SystemExit(f"{variant.name}: {seen.refusals} refused; ledger {tasks_before} -> {tasks}, answers {seen}")
-    return _row(variant.name, connections, seen, cpu, memory_megabytes(variant.process))
+def _plan(options: argparse.Namespace) -> list[tuple[Case, int, int]]:
+    quick = [(Case.QUICK, connections) for connections in options.connections]
+    slow = [(Case.SLOW, connections) for connections in options.slow_connections]
+    return [(*one, number) for one in quick + slow for number in range(1, options.rounds + 1)]
+
+
+@contextmanager
+def _everything(folder: Path, port: int, options: argparse.Namespace, results: Results) -> Generator[list[Variant]]:
+    """Start every variant; end them when the block ends. On the way see how much memory the hub takes."""
+    with ExitStack() as stack:
+        hub = stack.enter_context(hubs.running(folder / "hub", port, options.database))
+        variants = hub.variants()
+        _weigh(hub, variants, results)
+        if nginx_program():
+            variants.insert(0, stack.enter_context(nginx(folder, port)))
+        if options.processes > 1:
+            several = hubs.running(folder / "several", port, options.database, options.processes)
+            variants += stack.enter_context(several).variants()[:2]
+        if options.peers:
+            peers.install(options.peers)
+            variants.append(stack.enter_context(peers.node_red(options.peers.absolute(), folder, port)))
+            variants.append(stack.enter_context(peers.official_runtime(options.peers.absolute(), port)))
+        for variant in variants:
+            _load(variant.work(8, 1.0))  # what is compiled when it is used is compiled now
+        yield variants
+
+
+def _weigh(hub: hubs.RunningHub, variants: Sequence[Variant], results: Results) -> None:
+    """See what the hub takes when nobody asks anything of it, and what each worker adds."""
+    wait_until_idle(*hub.processes)
+    before = results.idle_mb = memory_megabytes(*hub.processes)
+    _load(variants[0].work(1, 1.0))  # without a worker: what all calls need is there now
+    before = memory_megabytes(*hub.processes)
+    for variant in variants[1:]:
+        _load(variant.work(1, 0.2))
+        after = memory_megabytes(*hub.processes)
+        results.worker_mb.append(after - before)
+        before = after
+
+
+def _round(variants: Sequence[Variant], port: int, setting: Setting) -> list[Row]:
+    rows = [_measure_bare_client(port, setting)]
+    if setting.case is Case.SLOW:
+        direct = _load(Work(port, f"{setting.case}{THING}", {}, [], setting.connections, setting.seconds))
+        rows.append(_row(DIRECT, setting, direct))
+    for variant in variants:
+        is_peer = variant.name in (peers.NODE_RED, peers.OFFICIAL)
+        if setting.case in variant.paths and not (is_peer and setting.connections > MAX_CONNECTIONS_OF_PEERS):
+            rows.append(_measure(variant, setting))
+    return rows
+
+
+def _steady(variants: Sequence[Variant], seconds: float, talk: Console) -> list[Row]:
+    rows: list[Row] = []
+    for variant in variants if seconds else ():
+        if variant.name in (hubs.DECLARATIVE, hubs.THREADS):
+            talk.print(f"{variant.name}, {STEADY_CONNECTIONS} connections for {seconds:.0f} s")
+            rows.append(_measure(variant, Setting(Case.QUICK, STEADY_CONNECTIONS, 1, seconds)))
+    return rows
+
+
+def _measure(variant: Variant, setting: Setting) -> Row:
+    wait_until_idle(*variant.processes)
+    cpu_before, tasks_before = cpu_seconds(*variant.processes), _tasks(variant)
+    seen = _load(variant.work(setting.connections, setting.seconds, setting.case))
+    cpu, tasks = cpu_seconds(*variant.processes) - cpu_before, _tasks(variant) - tasks_before
+    if seen.refusals or (variant.count_tasks and tasks != seen.all_answers):
+        raise SystemExit(f"{variant.name}: {seen.refusals} refused; {tasks} rows in the ledger; {seen}")
+    return _row(variant.name, setting, seen, cpu, memory_megabytes(*variant.processes))
+
+
+def _tasks(variant: Variant) -> int:
+    return variant.count_tasks() if variant.count_tasks else 0
 
 
 def _load(work: Work) -> Seen:
@@ -81,70 +162,25 @@ def _load(work: Work) -> Seen:
     return Seen(**json.loads(done.stdout))
 
 
-def _measure_bare_client(port: int, connections: int, seconds: float) -> Row:
-    command = [sys.executable, "-m", "bench.bare_client", str(port), str(connections), str(seconds)]
+def _measure_bare_client(port: int, setting: Setting) -> Row:
+    about = (str(port), f"{setting.case}{THING}", str(setting.connections), str(setting.seconds))
+    command = [sys.executable, "-m", "bench.bare_client", *about]
     done = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
-    return _row(BARE_CLIENT, connections, Seen(**done["seen"]), done["cpu"], done["memory"])
+    return _row(BARE_CLIENT, setting, Seen(**done["seen"]), done["cpu"], done["memory"])
 
 
-def _row(name: str, connections: int, seen: Seen, cpu: float, memory: float) -> Row:
-    per_thousand = cpu * 1_000_000 / max(1, seen.all_answers)
-    return Row(name, connections, seen.answers / seen.seconds, seen.p50, seen.p99, per_thousand, memory)
-
-
-def _report(rows: list[Row], as_json: bool) -> None:
-    medians = _medians(rows)
-    RESULTS.mkdir(exist_ok=True)
-    document = {"environment": environment(), "rows": [asdict(row) for row in medians]}
-    (RESULTS / "call_path.json").write_text(json.dumps(document, indent=2))
-    if as_json:
-        print(json.dumps(document, indent=2))
-    else:
-        Console(width=120).print(_table(medians))
-
-
-def _medians(rows: list[Row]) -> list[Row]:
-    keys = dict.fromkeys((row.variant, row.connections) for row in rows)
-    measured = ("requests_per_second", "p50_ms", "p99_ms", "cpu_ms_per_1000", "memory_mb")
-    return [
-        Row(name, connections, **{field: median(getattr(row, field) for row in same) for field in measured})
-        for name, connections in keys
-        for same in [[row for row in rows if (row.variant, row.connections) == (name, connections)]]
-    ]
-
-
-def _table(rows: list[Row]) -> Table:
-    table = Table(title="A call, beside the floors of the same run")
-    for heading in (
-        "",
-        "connections",
-        "per s",
-        "p50 ms",
-        "p99 ms",
-        "CPU ms / 1,000",
-        "PSS MB",
-        "/ bare client",
-        "/ proxy",
-    ):
-        table.add_column(heading, justify="left" if not heading else "right")
-    for row in sorted(rows, key=lambda row: row.connections):
-        table.add_row(
-            row.variant,
-            str(row.connections),
-            f"{row.requests_per_second:,.0f}",
-            f"{row.p50_ms:.2f}",
-            f"{row.p99_ms:.2f}",
-            f"{row.cpu_ms_per_1000:,.0f}",
-            f"{row.memory_mb:.0f}",
-            _ratio(row, rows, BARE_CLIENT),
-            _ratio(row, rows, "nginx proxy"),
-        )
-    return table
-
-
-def _ratio(row: Row, rows: list[Row], floor: str) -> str:
-    floors = [other for other in rows if (other.variant, other.connections) == (floor, row.connections)]
-    return f"{row.requests_per_second / floors[0].requests_per_second:.2f}" if floors else "–"
+def _row(variant: str, setting: Setting, seen: Seen, cpu_seconds: float = 0.0, memory_mb: float = 0.0) -> Row:
+    return Row(
+        variant=variant,
+        case=setting.case.value,
+        connections=setting.connections,
+        round=setting.round,
+        requests_per_second=seen.answers / seen.seconds,
+        p50_ms=seen.p50,
+        p99_ms=seen.p99,
+        cpu_us=cpu_seconds * 1_000_000 / max(1, seen.all_answers),
+        memory_mb=memory_mb,
+    )
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from bench.hubs import jackfield
 from bench.load import Seen
 from bench.processes import PROC, memory_megabytes, tree
-from bench.variants import Variant, jackfield, third_party
+from bench.variants import Variant, third_party
 
 SLICE_SECONDS = 10.0
 CONNECTIONS = 16
@@ -48,7 +49,7 @@ def main() -> None:
         jackfield(Path(folder), port) as variant,
     ):
         samples = list(_slices(variant, seconds))
-        tasks = variant.tasks() or 0
+        tasks = variant.count_tasks() if variant.count_tasks else 0
     problems = [*_wrong_counts(samples, tasks), *_growth(samples)]
     print("\n".join(problems) or f"{tasks:,} calls, each in the ledger once; nothing grew")
     sys.exit(1 if problems else 0)
@@ -68,12 +69,12 @@ def _slice(variant: Variant) -> Sample:
         [sys.executable, "-m", "bench.load"], input=json.dumps(work).encode(), stdout=subprocess.PIPE, check=True
     )
     seen = Seen(**json.loads(done.stdout))
-    processes = tree(variant.process)
+    processes = tree(*variant.processes)
     return Sample(
         answers=seen.all_answers,
         refusals=seen.refusals,
         p99_ms=seen.p99,
-        memory_mb=memory_megabytes(variant.process),
+        memory_mb=memory_megabytes(*variant.processes),
         processes=len(processes),
         open_files=sum(_open_files(process) for process in processes),
     )

@@ -1,39 +1,37 @@
-"""What is measured side by side: running servers that ask the same third party for the same answer."""
+"""What is measured side by side: running servers that ask the same third party for the same answer, and the floors."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from bench.load import Work
-from examples.local_hub import Hub, running_hub
-from jackfield.project import open_project
 
-ECHO = Path(__file__).parent / "echo"
 START_SECONDS = 60
+THING = "/things/1?limit=10"
 
 NGINX = """\
 worker_processes 1;
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/nginx.log;
-events {{ worker_connections 2048; }}
+events {{ worker_connections 4096; }}
 http {{
   access_log off;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  upstream third_party {{ server 127.0.0.1:{third_party}; keepalive 512; keepalive_requests 1000000; }}
+  upstream third_party {{ server 127.0.0.1:{third_party}; keepalive 1024; keepalive_requests 1000000; }}
   server {{
-    listen 127.0.0.1:{port} backlog=1024;
+    listen 127.0.0.1:{port} backlog=4096;
     keepalive_requests 1000000;
     location / {{ proxy_pass http://third_party; proxy_http_version 1.1; proxy_set_header Connection ""; }}
   }}
@@ -41,66 +39,33 @@ http {{
 """
 
 
+class Case(StrEnum):
+    """How the third party answers, always with 1 KB of JSON. The value is how its paths begin."""
+
+    QUICK = ""  #: at once
+    SLOW = "/d50"  #: after 50 ms
+
+
 @dataclass(frozen=True)
 class Variant:
-    """A running server: its process, and what to send it."""
+    """A running server: its processes with all their descendants, and what to send it."""
 
     name: str
-    process: int
+    processes: tuple[int, ...]
     port: int
-    path: str
-    headers: dict[str, str]
-    bodies: list[str]
-    hub: Hub | None = None
+    paths: Mapping[Case, str]
+    bodies: Mapping[Case, list[str]] = field(default_factory=dict[Case, list[str]])  #: none: it is asked with GET
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    count_tasks: Callable[[], int] | None = None  #: how many calls its ledger holds, where it keeps one
 
-    def work(self, connections: int, seconds: float) -> Work:
-        return Work(self.port, self.path, self.headers, self.bodies, connections, seconds)
-
-    def tasks(self) -> int | None:
-        """Return how many calls the hub's ledger holds, or None when the variant keeps none."""
-        return None if self.hub is None else int(self.hub.ask("GET", "/v1/usage")["tasks"])
+    def work(self, connections: int, seconds: float, case: Case = Case.QUICK) -> Work:
+        bodies = self.bodies.get(case, [])
+        return Work(self.port, self.paths[case], dict(self.headers), bodies, connections, seconds)
 
 
-@contextmanager
-def all_variants(folder: Path, third_party: int) -> Generator[list[Variant]]:
-    """Give every variant that can run on this machine; end them when the block ends."""
-    with ExitStack() as stack:
-        variants = [stack.enter_context(jackfield(folder, third_party))]
-        if shutil.which("nginx") or Path("/usr/sbin/nginx").exists():
-            variants.insert(0, stack.enter_context(nginx(folder, third_party)))
-        if shutil.which("node-red"):
-            variants.append(stack.enter_context(node_red(folder, third_party)))
-        yield variants
-
-
-@contextmanager
-def jackfield(folder: Path, third_party: int) -> Generator[Variant]:
-    """A hub with the echo connector: token, input schema, credentials, egress policy, worker and ledger all on."""
-    (folder / "hub").mkdir(parents=True)
-    port = free_port()
-    with running_hub(folder, port) as (hub, process):
-        hub.deploy(open_project(ECHO))
-        headers = {"Authorization": f"Bearer {hub.master_token}", "Content-Type": "application/json"}
-        bodies = list(_call_bodies(_create_auth(hub, third_party)))
-        path = "/core/v1/connectors/echo/versions/1.0/call"
-        yield Variant("jackfield", process.pid, port, path, headers, bodies, hub)
-
-
-def _create_auth(hub: Hub, third_party: int) -> str:
-    environments = hub.ask("GET", "/core/v1/services/echo/versions/1/environments")["elements"]
-    auth = {
-        "name": "bench",
-        "serviceEnvironmentId": environments[0]["id"],
-        "userData": {"server": f"http://127.0.0.1:{third_party}"},
-        "credentials": {"apiKey": "a key of the bench"},
-    }
-    return hub.ask("POST", "/core/v1/authentications", auth)["id"]
-
-
-def _call_bodies(auth_id: str) -> Iterator[str]:
-    for number in range(64):
-        call = {"operation": "get_thing", "input": {"thing_id": f"thing-{number}", "limit": 10}, "authId": auth_id}
-        yield json.dumps(call)
+def paths(path: str) -> dict[Case, str]:
+    """Return what to ask a server for that passes paths on."""
+    return {case: f"{case}{path}" for case in Case}
 
 
 @contextmanager
@@ -110,42 +75,25 @@ def nginx(folder: Path, third_party: int) -> Generator[Variant]:
     place = folder / "nginx"
     place.mkdir()
     (place / "nginx.conf").write_text(NGINX.format(folder=place, third_party=third_party, port=port))
-    command = [shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(place / "nginx.conf"), "-p", str(place)]
+    command = [nginx_program() or "nginx", "-c", str(place / "nginx.conf"), "-p", str(place)]
     with running(command, port) as process:
-        yield Variant("nginx proxy", process.pid, port, "/things/1?limit=10", {}, [])
+        yield Variant("nginx proxy", (process.pid,), port, paths(THING))
+
+
+def nginx_program() -> str | None:
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 @contextmanager
-def node_red(folder: Path, third_party: int) -> Generator[Variant]:
-    """Node-RED with the three nodes that do the same: HTTP in, HTTP request, HTTP response. No token, no ledger."""
-    port = free_port()
-    place = folder / "node-red"
-    place.mkdir()
-    (place / "flows.json").write_text(json.dumps(_flow(third_party)))
-    (place / "settings.js").write_text("module.exports = {httpAdminRoot: false, logging: {console: {level: 'off'}}}")
-    command = ["node-red", "--port", str(port), "--userDir", str(place), "--settings", str(place / "settings.js")]
-    with running([*command, str(place / "flows.json")], port) as process:
-        _wait_for_answer(port, "/call")
-        yield Variant("node-red", process.pid, port, "/call", {}, [])
-
-
-def _flow(third_party: int) -> list[dict[str, object]]:
-    url = f"http://127.0.0.1:{third_party}/things/1?limit=10"
-    return [
-        {"id": "tab", "type": "tab", "label": "bench"},
-        {"id": "in", "z": "tab", "type": "http in", "url": "/call", "method": "get", "wires": [["ask"]]},
-        {
-            "id": "ask", "z": "tab", "type": "http request", "method": "GET", "ret": "obj", "url": url,
-            "persist": True, "wires": [["out"]],
-        },
-        {"id": "out", "z": "tab", "type": "http response", "statusCode": "", "wires": []},
-    ]  # fmt: skip
-
-
-@contextmanager
-def running(command: list[str], port: int) -> Generator[subprocess.Popen[bytes]]:
+def running(command: list[str], port: int, environment: Mapping[str, str] = {}) -> Generator[subprocess.Popen[bytes]]:
     """Run a server until the block ends; the block begins when the server accepts connections."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+    )
     try:
         _wait_for_port(port, process)
         yield process
@@ -180,22 +128,11 @@ def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
     raise SystemExit(f"{process.args} did not start")
 
 
-def _wait_for_answer(port: int, path: str) -> None:
-    give_up_at = time.monotonic() + START_SECONDS
-    while time.monotonic() < give_up_at:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode())
-            if connection.recv(12).endswith(b"200"):
-                return
-        time.sleep(0.1)
-    raise SystemExit(f"port {port} does not answer {path}")
-
-
 def environment() -> dict[str, str]:
     """Return what a reader needs to judge the numbers."""
     return {
         "cores": str(os.cpu_count()),
         "python": sys.version.split()[0],
-        "kernel": os.uname().release,
+        "kernel": os.uname().release.partition("-")[0],
         "load": f"{os.getloadavg()[0]:.2f}",
     }
