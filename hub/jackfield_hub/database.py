@@ -68,6 +68,7 @@ _CANNOT_BE_TEXT = {"22021", "22P05"}
 _SQLITE_NOW = text("SELECT (julianday('now') - 2440587.5) * 86400.0")
 _POSTGRES_NOW = text("SELECT extract(epoch FROM clock_timestamp())")
 _WRITING = 0x6A61636B  # "jack": the first half of the keys of our advisory locks
+_TAKING_TURNS = 0x7475726E  # "turn": the first half of the keys of turns that have a name
 _MIGRATING = 0x6D6F7665  # "move": the second half, where hubs take turns; organizations' are a hash of their id
 
 
@@ -120,6 +121,11 @@ class Transaction:
         dialect = postgresql if self.is_postgres else sqlite
         insertion = dialect.insert(table).values(**values).on_conflict_do_nothing()
         return await self.count_changed(insertion) == 1
+
+    async def take_turn(self, name: str) -> None:
+        """Wait until no other transaction has this turn, and keep it to the end. On SQLite there is no other anyway."""
+        if self.is_postgres:
+            await self.execute(select(func.pg_advisory_xact_lock(_TAKING_TURNS, func.hashtext(name))))
 
     async def act_for(self, organization_id: str, *, is_writing: bool) -> None:
         """Let Postgres show and take only this organization's rows, and let its writers come one after the other."""

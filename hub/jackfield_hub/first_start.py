@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from jackfield_hub.data_folder import write_secret
+from jackfield_hub.errors import Conflict
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import service as identity
 from jackfield_hub.identity.service import NewOrganization, NewOwner
@@ -27,7 +28,12 @@ async def make_first_organization(hub: Hub) -> Path | None:
     path = hub.settings.data_dir / TOKENS_FILE
     owner = NewOwner(name="Owner", email=OWNER_EMAIL, password=secrets.token_urlsafe(18))
     # The file is on the disk before the organization is: nobody is ever locked out of a hub that has one.
-    await identity.create_organization(hub, "My organization", owner, keep=lambda new: _write(path, new, owner))
+    try:
+        await identity.create_organization(
+            hub, "My organization", owner, keep=lambda new: _write(path, new, owner), is_first=True
+        )
+    except Conflict:  # another hub on this database has started at the same moment
+        return None
     return path
 
 

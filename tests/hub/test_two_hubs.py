@@ -22,7 +22,7 @@ from tests.hub.connectors import connector_zip, deploy, deploy_and_wait, wait_un
 from tests.hub.partition import wire_to
 from tests.hub.people import Answer, Person, role_id
 from tests.hub.postgres import Postgres, name_of
-from tests.hub.processes import COMMAND, free_port, spawn
+from tests.hub.processes import COMMAND, free_port, spawn, start
 from tests.hub.shop import answering
 from tests.hub.stored import stored
 from tests.hub.two_hubs import TwoHubs, program_of, soon, two_hubs
@@ -230,6 +230,19 @@ def nap() -> dict:
     time.sleep(2)
     return {}
 '''
+
+
+async def test_hubs_that_start_at_the_same_moment_make_one_organization(shared: str, tmp_path: Path) -> None:
+    key = base64.b64encode(b"k" * 32).decode()
+
+    hubs = await asyncio.gather(
+        *(asyncio.to_thread(start, tmp_path / name, database=shared, master_key=key) for name in ("a", "b"))
+    )
+
+    for hub in hubs:
+        hub.kill()
+    assert in_database(shared, "SELECT count(*) AS organizations FROM organizations") == [{"organizations": 1}]
+    assert len(list(tmp_path.glob("*/tokens.json"))) == 1
 
 
 async def test_a_hub_with_another_master_key_is_not_let_in(shared: str, tmp_path: Path) -> None:

@@ -79,12 +79,17 @@ async def _caller(tx: Transaction, token: Mapping[Any, Any], digest: bytes) -> C
 
 
 async def create_organization(
-    hub: Hub, name: str, owner: NewOwner, keep: Callable[[NewOrganization], None] = lambda new: None
+    hub: Hub,
+    name: str,
+    owner: NewOwner,
+    keep: Callable[[NewOrganization], None] = lambda new: None,
+    *,
+    is_first: bool = False,
 ) -> NewOrganization:
     """Make an organization with an owner, a master token and an API token.
 
     `keep` is called before the organization exists for others; when it fails, so does everything. Raises Conflict for
-    a second organization where connectors are not confined.
+    a second organization where connectors are not confined, and when it shall be the first one and is not.
     """
     if not hub.confinement.holds and await count_organizations(hub):
         raise Conflict("connectors are not confined on this host, so it serves one organization only")
@@ -92,6 +97,10 @@ async def create_organization(
     new = NewOrganization(_new_id(), _new_id(), make_token(CallerKind.MASTER), make_token(CallerKind.API))
     now = hub.clock()
     async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
+        if is_first:
+            await tx.take_turn("the first organization")
+            if await store.has_organizations(tx):
+                raise Conflict("There is an organization already")
         await store.insert_organization(tx, id=new.id, name=name, created_at=now)
         await newest_data_key(hub.vault, tx, new.id, now)  # by it a hub knows whether its master key is the right one
         await store.insert_user(
