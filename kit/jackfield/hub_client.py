@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import base64
 import mimetypes
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import orjson
@@ -97,6 +98,17 @@ class HubClient:
         """Return what a connector's latest calls left for its author, the newest first."""
         own = _connector(name, version).replace("/core/v1/", "/v1/", 1)
         return self._send("GET", f"{own}/log").get("elements", [])
+
+    def list_calls(self, query: Mapping[str, str]) -> JsonObject:
+        """Return a page of calls, the newest first: `{"elements": […], "pageInfo": {"hasNextPage": …, …}}`."""
+        return self._send("GET", f"/v1/calls?{urlencode(query)}")
+
+    def read_call(self, call_id: str) -> JsonObject:
+        return self._send("GET", f"/v1/calls/{quote(call_id, safe='')}")
+
+    def read_usage(self, query: Sequence[tuple[str, str]]) -> JsonObject:
+        """Return `{"tasks": 7}`, with `groups` if days or something to tell apart were asked for."""
+        return self._send("GET", f"/v1/usage?{urlencode(query)}" if query else "/v1/usage")
 
     def call(self, name: str, version: str, body: JsonObject) -> JsonObject:
         """Run an operation and return the outcome: `{"outcome": "success", "output": {…}}`.

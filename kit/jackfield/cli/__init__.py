@@ -17,6 +17,8 @@ COMMANDS = {
     "service": "jackfield.cli.service:service",
     "login": "jackfield.cli.login:login",
     "logout": "jackfield.cli.login:logout",
+    "calls": "jackfield.cli.calls:calls",
+    "usage": "jackfield.cli.calls:usage",
     "profiles": "jackfield.cli.login:profiles",
     "doctor": "jackfield.cli.doctor:doctor",
     "version": "jackfield.cli.version:version",
@@ -50,6 +52,7 @@ def show_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> 
     from_hub={
         "serve": HubCommand("serve", "Run a hub on this machine."),
         "vault": HubCommand("vault", "Look after the keys that seal credentials."),
+        "database": HubCommand("database", "Look after what a hub has stored: back it up, restore it, check it."),
         "doctor": HubCommand("doctor", "Look for what is wrong, and say how to mend it.", COMMANDS["doctor"]),
     },
     context_settings={"help_option_names": ["-h", "--help"]},
