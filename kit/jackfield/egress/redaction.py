@@ -118,7 +118,7 @@ def redactor(secrets: Iterable[str]) -> Redactor:
     """Return what takes these secrets out of texts, bytes, JSON, requests and responses.
 
     It knows a secret as it is, percent-encoded, JSON- and HTML-escaped, in hexadecimal, and in base64, also in the
-    middle of a longer base64 text. Secrets under six characters are left alone.
+    middle of a longer base64 text, and most of these inside one another. Secrets under six characters are left alone.
     """
     spellings: set[str] = set()
     for secret in secrets:
@@ -131,9 +131,23 @@ def _spellings(secret: str) -> set[str]:
     content = secret.encode(errors="surrogatepass")
     every_byte = f"%{content.hex('%')}"
     spellings = {secret, content.hex(), content.hex().upper(), every_byte, every_byte.upper()}
+    in_base64 = _base64_spellings(content)
+    for again in in_base64.copy():
+        in_base64 |= {quote(again, safe=""), again.replace("/", "\\/")}
     if not _IS_ALWAYS_ITSELF.fullmatch(secret):
-        spellings |= _escaped(secret, content)
-    return spellings | _base64_spellings(content)
+        escaped = _escaped(secret, content)
+        spellings |= escaped
+        for again in escaped - {secret}:
+            spellings |= _twice(again)
+    return spellings | in_base64
+
+
+def _twice(escaped: str) -> set[str]:
+    """Return what becomes of an escaped secret inside of a text that is encoded itself: JSON in JSON, and the like."""
+    content = escaped.encode(errors="surrogatepass")
+    in_json = json.dumps(escaped)[1:-1]
+    once_more = {in_json, in_json.replace("/", "\\/"), html.escape(escaped), quote(content, safe="")}
+    return once_more | _base64_spellings(content)
 
 
 def _escaped(secret: str, content: bytes) -> set[str]:
