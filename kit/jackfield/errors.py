@@ -21,7 +21,7 @@ An operation error is a *result*: it is recorded and answered as `{"outcome": "e
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from jackfield.exchange import JsonObject, Response
 
@@ -54,6 +54,12 @@ class OperationError(Exception):
     def kind(self) -> str:
         """The name of the class: the most precise thing a program can look at."""
         return type(self).__name__
+
+    @property
+    def said(self) -> JsonObject:
+        """The JSON object the third party answered; {} when it answered something else, or nothing."""
+        body = self.response.readable_body() if self.response else None
+        return cast("JsonObject", body) if isinstance(body, dict) else {}
 
     def to_output(self) -> JsonObject:
         """Return the error as the `output` of a call.

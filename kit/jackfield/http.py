@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import AsyncGenerator, Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, TypedDict, Unpack
+from typing import TypedDict, Unpack
 from urllib.parse import quote, urljoin
 from xml.etree.ElementTree import Element
 
@@ -237,9 +237,9 @@ class Http:
             yield answer
             asked = asked.following(next_page(answer))
 
-    def open(self, file: File) -> BinaryIO:
+    def open(self, file: File) -> io.BufferedReader:
         """Return a file to be read: it can be iterated and sought, and has a few megabytes in memory at a time."""
-        return io.BufferedReader(FileReader(self._transport, file))  # pyright: ignore[reportReturnType]
+        return io.BufferedReader(FileReader(self._transport, file))
 
     def make_file(self, name: str, content: bytes, mime_type: str = BYTES_TYPE) -> File:
         """Keep some bytes as a file; its reference can be an output."""

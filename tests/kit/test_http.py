@@ -393,3 +393,11 @@ def test_a_page_that_leads_to_itself_ends_in_an_error():
 
     with pytest.raises(ConnectorError, match="never end"):
         list(http.pages("/numbers"))
+
+
+@pytest.mark.parametrize(("body", "said"), [(b'{"code": 7}', {"code": 7}), (b"[1]", {}), (b"<html>", {}), (b"", {})])
+def test_a_refusal_tells_what_the_service_said(body: bytes, said: object):
+    with pytest.raises(ServiceError) as refusal:
+        answered(400, body)
+
+    assert refusal.value.said == said
