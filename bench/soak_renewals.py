@@ -18,6 +18,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from jackfield_hub.services import service as services
 from jackfield_hub.services.shapes import NewService
 from jackfield_hub.settings import Settings
 from tests.hub.light_hub import light_hub
+from tests.hub.postgres import running_postgres
 
 LEASE_SECONDS = 6.0
 ROUND_SECONDS = 90.0
@@ -79,14 +82,25 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--provider", choices=("fake", "real"), default="fake")
+    parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--margin", type=float, default=Size.margin_seconds, help="seconds; more on a busy machine")
     options = parser.parse_args()
     size = Size(rounds=options.rounds, margin_seconds=options.margin)
-    with tempfile.TemporaryDirectory(prefix="jackfield-renewals-") as folder:
-        storm = run_storm(Path(folder), size, options.seed, provider_name=options.provider)
+    with tempfile.TemporaryDirectory(prefix="jackfield-renewals-") as folder, _database(options.database) as url:
+        storm = run_storm(Path(folder), size, options.seed, database=url, provider_name=options.provider)
     print(storm)
     print("\n".join(storm.problems) or "Each token was renewed once, and every caller that lived got it")
     sys.exit(1 if storm.problems else 0)
+
+
+@contextmanager
+def _database(kind: str) -> Generator[str]:
+    """Give the URL of an empty database; "" stands for a file beside the rest."""
+    if kind == "sqlite":
+        yield ""
+        return
+    with running_postgres(durable=True) as server:
+        yield server.new_database()
 
 
 def run_storm(
