@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import orjson
@@ -17,11 +19,12 @@ from jackfield_hub.calls.shapes import KeptCall, PromiseState, Task, TaskOutcome
 from jackfield_hub.idempotency.shapes import Promise
 from jackfield_hub.tables import tasks as tasks_table
 
+ROWS_AT_ONCE = 64
+
 _COLUMNS = [column.name for column in tasks_table.columns]
-_INSERT_TASK = (
-    f"INSERT INTO tasks ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) ON CONFLICT DO NOTHING"  # noqa: S608 - our own column names
-)
-_REPLACE_TASK = f"REPLACE INTO tasks ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_ROW = f"({', '.join('?' * len(_COLUMNS))})"
+_INSERT_TASK = f"INSERT INTO tasks ({', '.join(_COLUMNS)}) VALUES {_ROW} ON CONFLICT DO NOTHING"  # noqa: S608 - our own column names
+_REPLACE_TASK = f"REPLACE INTO tasks ({', '.join(_COLUMNS)}) VALUES {_ROW}"  # noqa: S608
 _ADD_TO_TOTAL = """
 INSERT INTO totals (organization_id, owner, tasks) VALUES (?, '', ?)
 ON CONFLICT (organization_id, owner) DO UPDATE SET tasks = tasks + excluded.tasks
@@ -95,14 +98,35 @@ def _settle(connection: sqlite3.Connection, whose: str, owners: Sequence[str]) -
     return len(lost)
 
 
-def _store_tasks(connection: sqlite3.Connection, tasks: Iterable[Task]) -> None:
+def _store_tasks(connection: sqlite3.Connection, tasks: Sequence[Task]) -> None:
     new: Counter[str] = Counter()
-    for task in tasks:
-        if connection.execute(_INSERT_TASK, task.to_row()).rowcount:
-            new[task.organization_id] += 1
-        else:  # given before, by somebody who did not hear that it is stored
-            connection.execute(_REPLACE_TASK, task.to_row())
+    for start in range(0, len(tasks), ROWS_AT_ONCE):
+        new.update(_store_some(connection, tasks[start : start + ROWS_AT_ONCE]))
     connection.executemany(_ADD_TO_TOTAL, new.items())
+
+
+def _store_some(connection: sqlite3.Connection, tasks: Sequence[Task]) -> Counter[str]:
+    """Store these tasks; return how many of which organization are new."""
+    values = list(chain.from_iterable(task.to_row() for task in tasks))
+    try:
+        connection.execute(_insert_tasks(len(tasks)), values)
+    except sqlite3.IntegrityError:  # one was given before, and none of them is stored now
+        return Counter(task.organization_id for task in tasks if _is_new(connection, task))
+    return Counter(task.organization_id for task in tasks)
+
+
+@cache
+def _insert_tasks(rows: int) -> str:
+    # One statement for many rows: at each one this thread lets go of the interpreter, and has to wait for it again.
+    return f"INSERT INTO tasks ({', '.join(_COLUMNS)}) VALUES {', '.join([_ROW] * rows)}"  # noqa: S608 - our own column names
+
+
+def _is_new(connection: sqlite3.Connection, task: Task) -> bool:
+    """Store a task, and say whether it was not there; it was when whoever gave it did not hear that it is stored."""
+    is_new = bool(connection.execute(_INSERT_TASK, task.to_row()).rowcount)
+    if not is_new:
+        connection.execute(_REPLACE_TASK, task.to_row())
+    return is_new
 
 
 def _do(connection: sqlite3.Connection, entry: Entry, owner: str) -> KeptCall | None:
