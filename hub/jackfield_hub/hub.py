@@ -36,6 +36,7 @@ from jackfield_hub.jobs.service import Jobs
 from jackfield_hub.known import Known
 from jackfield_hub.limits import RequestLimits, SignInLimits
 from jackfield_hub.metrics.numbers import Numbers
+from jackfield_hub.metrics.siblings import Siblings
 from jackfield_hub.sandbox.confinement import Confinement, NotConfined, confine
 from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.limits import Limits
@@ -79,6 +80,7 @@ class Hub:
     renewals: Flights[SealedAuth] = field(default_factory=Flights[SealedAuth])
     counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  #: of many rows at once
     numbers: Numbers = field(default_factory=Numbers)
+    siblings: Siblings = field(default_factory=Siblings)
     traces: Traces | None = None  #: None: nobody wants to see spans
     address: str = ""  #: where a client on this machine finds us, once we listen
     process: str = ""  #: which of several processes this is, for example "api 2"; empty for the only one

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,6 +16,7 @@ from jackfield_hub.hub import Hub
 from jackfield_hub.metrics.numbers import Numbers
 from jackfield_hub.settings import SettingMistake, Settings, read_settings
 from tests.hub.people import Person
+from tests.hub.processes import running
 from tests.hub.shop import KEY, ThirdParty, put_in_place, third_party
 
 TOKEN = "a-token-for-prometheus-only"
@@ -74,6 +78,8 @@ async def test_calls_refusals_and_requests_are_counted(hub: Hub, alice: Person, 
     assert seen["calls_running{}"] == 0
     assert seen["process_resident_memory_bytes{}"] > 0
     assert seen["database_up{}"] == 1
+    assert seen["ledger_entries_total{}"] == 2
+    assert 1 <= seen["ledger_commit_seconds_count{}"] <= 2
     assert seen['cache_looks_total{cache="connectors",result="hit"}'] >= 1
 
 
@@ -122,6 +128,23 @@ async def test_a_prometheus_that_speaks_openmetrics_is_answered_in_it(alice: Per
 
     assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
     assert answer.body.endswith(b"# EOF\n")
+
+
+def test_whichever_of_several_processes_is_asked_answers_for_all(tmp_path: Path) -> None:
+    with running(tmp_path / "hub", processes="2", metrics_token=TOKEN) as hub:
+        request = Request(f"{hub.url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+        give_up_at = time.monotonic() + 30
+        processes: set[str] = set()
+        families: list[Any] = []
+
+        while processes != {"api 1", "api 2"} and time.monotonic() < give_up_at:
+            with urlopen(request, timeout=10) as answer:
+                families = list(text_string_to_metric_families(answer.read().decode()))
+            [running_calls] = [family for family in families if family.name == "jackfield_calls_running"]
+            processes = {sample.labels["process"] for sample in running_calls.samples}
+
+        assert processes == {"api 1", "api 2"}
+        assert len({family.name for family in families}) == len(families)
 
 
 def test_a_token_that_is_easy_to_guess_is_refused_at_the_start() -> None:

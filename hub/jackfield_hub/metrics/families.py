@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client import ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from jackfield_hub.calls.ledger.service import Ledger
 from jackfield_hub.hub import Hub
 from jackfield_hub.jobs.service import Waiting
 from jackfield_hub.metrics.numbers import BOUNDS_SECONDS, Durations, Numbers
@@ -23,6 +25,7 @@ def of_process(hub: Hub) -> Iterator[Metric]:
     yield from _of_calls(hub.numbers)
     yield from _of_requests(hub.numbers)
     yield from _of_third_parties(hub)
+    yield from _of_ledger(hub.ledger)
     yield from _of_workers(hub.workers.counters)
     yield from _of_caches(hub)
     yield _gauge("calls_running", "Calls that run now.", hub.running_calls)
@@ -89,6 +92,39 @@ def _of_caches(hub: Hub) -> Iterator[Metric]:
         looks.add_metric([name, "hit"], cache.hits)
         looks.add_metric([name, "miss"], cache.misses)
     yield looks
+
+
+def to_json(families: Iterable[Metric]) -> list[Any]:
+    """Return families as another process is told them; `from_json` makes them families again."""
+    return [
+        [family.name, family.documentation, family.type, [sample[:3] for sample in family.samples]]
+        for family in families
+    ]
+
+
+def from_json(told: Iterable[Any]) -> Iterator[Metric]:
+    for name, about, kind, samples in told:
+        family = Metric(name, about, kind)
+        for sample in samples:
+            family.add_sample(*sample)
+        yield family
+
+
+def merged(families: Iterable[Metric]) -> list[Metric]:
+    """Return each family once, with the samples of all processes."""
+    by_name: dict[str, Metric] = {}
+    for family in families:
+        known = by_name.setdefault(family.name, family)
+        if known is not family:
+            known.samples.extend(family.samples)
+    return list(by_name.values())
+
+
+def _of_ledger(ledger: Ledger) -> Iterator[Metric]:
+    yield _gauge("ledger_waiting", "Calls and claims that wait to be stored.", ledger.waiting)
+    about = "Calls and claims that were stored; together with batches: how many share a commit."
+    yield CounterMetricFamily(f"{PREFIX}ledger_entries", about, ledger.stored)
+    yield _histogram("ledger_commit_seconds", "How long it took to store a batch of them.", ledger.durations)
 
 
 def _gauge(name: str, about: str, value: float) -> Metric:

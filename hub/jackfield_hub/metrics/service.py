@@ -11,7 +11,7 @@ from jackfield_hub.database import DatabaseAway
 from jackfield_hub.hub import Hub
 from jackfield_hub.metrics import families
 
-WHOLE_HUB = "hub"  #: the process, when there is one
+WHOLE_HUB = "hub"  #: the process, when there is only one
 
 
 class _Collected(Collector):
@@ -25,9 +25,12 @@ class _Collected(Collector):
 
 
 async def write_metrics(hub: Hub, accept: str) -> tuple[bytes, str]:
-    """Return all numbers, and their content type: as text, or as OpenMetrics when `accept` asks for that."""
+    """Return the numbers of all processes, and their content type: text, or OpenMetrics when `accept` asks for that."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected([*families.with_process(families.of_process(hub), WHOLE_HUB), *await _shared(hub)]))
+    told = families.with_process(families.of_process(hub), hub.process or WHOLE_HUB)
+    for process, said in hub.siblings.fresh().items():
+        told += families.with_process(families.from_json(said), process)
+    registry.register(_Collected([*families.merged(told), *await _shared(hub)]))
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
 

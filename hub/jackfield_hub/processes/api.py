@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 
 import uvloop
 
+from jackfield.exchange import JsonObject
 from jackfield_hub.auths.master_key import MasterKeyMistake
 from jackfield_hub.calls.authors_log import LogEntry
 from jackfield_hub.database import DatabaseAway
 from jackfield_hub.hub import Hub, open_hub
 from jackfield_hub.limits import RequestLimits, SignInLimits
+from jackfield_hub.metrics.siblings import telling
 from jackfield_hub.migrations import NewerSchema
 from jackfield_hub.processes.channel import Heard, Said, Tell
 from jackfield_hub.processes.child import Child, being_child
@@ -42,26 +45,32 @@ async def _serve(child: Child, farewell: Farewell) -> None:
             moments = SharedMoments(child.descriptors["limits"])
             hub.limits, hub.sign_ins = RequestLimits(child.settings, moments=moments), SignInLimits(moments=moments)
             said = await begin(hub)
-            _share_authors_log(hub, child)
-            async with serving(hub, listener) as server:
+            _share_with_others(hub, child)
+            async with telling(hub, partial(_tell, child, "numbers")), serving(hub, listener) as server:
                 child.ready(*said)
                 await child.stopping.wait()
                 await farewell.take(hub, server, LINGER_SECONDS)
 
 
-def _share_authors_log(hub: Hub, child: Child) -> None:
-    """What a connector left in one process is told by all of them."""
+def _share_with_others(hub: Hub, child: Child) -> None:
+    """What a connector left in one process, and what that one has counted, is told by all of them."""
 
     def tell(key: tuple[str, str, str], entry: LogEntry) -> None:
-        child.say(Tell("authors_log", {"key": key, "entry": entry.to_json()}), may_be_lost=True)
+        _tell(child, "authors_log", {"key": key, "entry": entry.to_json()})
 
     def hear(said: Said) -> None:
         if isinstance(said, Heard) and said.subject == "authors_log":
             organization_id, connector, version = said.content["key"]
             hub.authors_log.remember((organization_id, connector, version), LogEntry(**said.content["entry"]))
+        elif isinstance(said, Heard) and said.subject == "numbers":
+            hub.siblings.hear(said.content)
 
     hub.authors_log.tell = tell
     child.listen(hear)
+
+
+def _tell(child: Child, subject: str, content: JsonObject) -> None:
+    child.say(Tell(subject, content), may_be_lost=True)
 
 
 if __name__ == "__main__":
