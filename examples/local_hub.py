@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from jackfield.manifest import Metadata
@@ -43,6 +44,14 @@ class Hub:
         )
         request.add_header("Authorization", f"Bearer {token or self.master_token}")
         request.add_header("Content-Type", "application/json")
+        with urlopen(request, timeout=DEPLOY_SECONDS) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def send_file(self, name: str, content: bytes, mime_type: str) -> Any:
+        """Keep a file on the hub; return the reference to it."""
+        request = Request(f"{self.url}/v1/files?{urlencode({'name': name})}", content, method="POST")  # noqa: S310
+        request.add_header("Authorization", f"Bearer {self.master_token}")
+        request.add_header("Content-Type", mime_type)
         with urlopen(request, timeout=DEPLOY_SECONDS) as answer:  # noqa: S310
             return json.load(answer)
 

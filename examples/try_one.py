@@ -9,11 +9,13 @@ import tempfile
 from argparse import ArgumentParser
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 from urllib.error import HTTPError
 
+from jackfield.manifest import Metadata
 from jackfield.project import Project, open_project
 
 from examples.local_hub import CannotGoOn, Hub, running_hub
@@ -23,10 +25,26 @@ HERE = Path(__file__).resolve().parent
 SHOWN_CHARACTERS = 1_000
 
 
-class Call(Protocol):
-    """Calls an operation on the hub and returns its output. Raises CannotGoOn when the outcome is an error."""
+@dataclass(frozen=True)
+class Call:
+    """Calls operations of a connector that is deployed."""
 
-    def __call__(self, operation: str, /, **given: Any) -> Any: ...
+    hub: Hub
+    connector: Metadata
+    auth_id: str | None
+
+    def __call__(self, operation: str, /, **given: Any) -> Any:
+        """Run an operation and return its output. Raises CannotGoOn when the outcome is an error."""
+        answer = self.hub.call(self.connector, operation, given, self.auth_id)
+        _say(f"\n{operation} {json.dumps(given, ensure_ascii=False)}"[:SHOWN_CHARACTERS])
+        _say(json.dumps(answer["output"], indent=2, ensure_ascii=False)[:SHOWN_CHARACTERS])
+        if answer["outcome"] != "success":
+            raise CannotGoOn(f"{operation} did not work: see its output above.")
+        return answer["output"]
+
+    def file(self, name: str, content: bytes, mime_type: str = "application/octet-stream") -> Any:
+        """Give the hub a file; return the reference to it, which is what inputs hold."""
+        return self.hub.send_file(name, content, mime_type)
 
 
 class Try(Protocol):
@@ -57,7 +75,7 @@ def try_one(name: str) -> None:
             _say(f"Deploying examples/{name}")
             hub.deploy(project)
             auth_id = hub.create_auth(project.metadata, server) if server else None
-            tried.show(_caller(hub, project, auth_id))
+            tried.show(Call(hub, project.metadata, auth_id))
     _say(f"{project.metadata.title}: everything worked")
 
 
@@ -78,18 +96,6 @@ def _running(tried: Try, folder: Path) -> Generator[Server | None]:
     _say("Starting the real server")
     with tried.running(folder / "server") as server:
         yield server
-
-
-def _caller(hub: Hub, project: Project, auth_id: str | None) -> Call:
-    def call(operation: str, /, **given: Any) -> Any:
-        answer = hub.call(project.metadata, operation, given, auth_id)
-        _say(f"\n{operation} {json.dumps(given, ensure_ascii=False)}"[:SHOWN_CHARACTERS])
-        _say(json.dumps(answer["output"], indent=2, ensure_ascii=False)[:SHOWN_CHARACTERS])
-        if answer["outcome"] != "success":
-            raise CannotGoOn(f"{operation} did not work: see its output above.")
-        return answer["output"]
-
-    return call
 
 
 def _say(text: str) -> None:

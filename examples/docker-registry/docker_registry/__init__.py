@@ -1,0 +1,1 @@
+"""A connector to registries of container images."""
