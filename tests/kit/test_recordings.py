@@ -64,6 +64,18 @@ def test_an_answer_comes_back_as_it_was(tmp_path: Path, body: bytes):
     assert answer.body == body or json.loads(answer.body) == json.loads(body)
 
 
+def test_a_body_whose_digest_is_named_stays_as_it_came(tmp_path: Path):
+    body, headers = b'{ "spaces" : 3 }', (("Docker-Content-Digest", "sha256:00"),)
+    named = Exchange(Request("GET", URL), Response(200, headers, body, URL))
+    length = Exchange(Request("HEAD", URL), Response(200, (("Content-Length", "37"),), b"", URL))
+
+    Recording((named, length)).write(tmp_path / "test.json", redactor([]))
+    replay = Replay(Recording.read(tmp_path / "test.json"))
+
+    assert replay.send(Request("GET", URL)).body == body
+    assert replay.send(Request("HEAD", URL)).headers == (("Content-Length", "37"),)
+
+
 def test_a_recording_is_for_people_to_read(tmp_path: Path):
     file = tmp_path / "test.json"
     noisy = Response(

@@ -2,7 +2,8 @@
 
     {"userData": {…}, "exchanges": [{"request": {"method", "url", "json"}, "response": {"status", "headers", "json"}}]}
 
-A body is kept as `json`, `text` or `base64`, whichever is readable. No secret reaches the file in any spelling.
+A body is kept as `json`, `text` or `base64`, whichever is readable; one whose digest its headers name stays as it came,
+to the byte. No secret reaches the file in any spelling.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -20,6 +21,7 @@ from jackfield.egress.redaction import Redactor
 from jackfield.errors import NoAnswer
 from jackfield.exchange import Headers, Json, JsonObject, Request, Response, Transport, awaitable
 
+_DIGESTS = frozenset({"content-digest", "content-md5", "digest", "docker-content-digest", "repr-digest"})
 #: Different at every answer, or about the connection: they would make a recording change without a reason.
 _UNRECORDED_HEADERS = frozenset(
     {
@@ -156,8 +158,12 @@ def _line(request: Request) -> str:
 def _exchange_to_json(exchange: Exchange, redactor: Redactor) -> JsonObject:
     request, response = redactor.request(exchange.request), redactor.response(exchange.response)
     asked = {"method": request.method, "url": request.url, **_body_to_json(request.body, redactor)}
-    given = {"status": response.status, "headers": _headers_to_json(response.headers)}
-    return {"request": asked, "response": {**given, **_body_to_json(response.body, redactor)}}
+    # What HEAD says about a length is all there is; otherwise the body says it.
+    unrecorded = _UNRECORDED_HEADERS - ({"content-length"} if request.method == "HEAD" else set())
+    given = {"status": response.status, "headers": _headers_to_json(response.headers, unrecorded)}
+    is_named = any(name.lower() in _DIGESTS for name, _ in response.headers)
+    body = _body_to_json(response.body, redactor, is_exact=is_named)
+    return {"request": asked, "response": {**given, **body}}
 
 
 def _exchange_from_json(data: JsonObject) -> Exchange:
@@ -167,10 +173,10 @@ def _exchange_from_json(data: JsonObject) -> Exchange:
     return Exchange(request, Response(given["status"], headers, _body_from_json(given), url=asked["url"]))
 
 
-def _headers_to_json(headers: Headers) -> dict[str, str | list[str]]:
+def _headers_to_json(headers: Headers, unrecorded: Set[str]) -> dict[str, str | list[str]]:
     kept: dict[str, list[str]] = {}
     for name, value in headers:
-        if name.lower() not in _UNRECORDED_HEADERS:
+        if name.lower() not in unrecorded:
             kept.setdefault(name, []).append(value)
     return {name: values[0] if len(values) == 1 else values for name, values in sorted(kept.items())}
 
@@ -180,14 +186,14 @@ def _headers_from_json(data: dict[str, str | list[str]]) -> Headers:
     return tuple((name, value) for name, values in listed.items() for value in values)
 
 
-def _body_to_json(body: bytes, redactor: Redactor) -> JsonObject:
+def _body_to_json(body: bytes, redactor: Redactor, *, is_exact: bool = False) -> JsonObject:
     if not body:
         return {}
     try:
         text = body.decode()
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(body).decode()}
-    value = _json_or_none(text)
+    value = None if is_exact else _json_or_none(text)
     # A bare number or text would come back differently written; only objects and lists are worth indenting.
     return {"json": redactor.json(value)} if isinstance(value, dict | list) else {"text": text}
 
