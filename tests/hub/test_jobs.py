@@ -333,7 +333,7 @@ async def test_f06_two_who_claim_at_once_never_have_the_same_job(workers: tuple[
         while True:
             async with worker.database.transaction() as tx:
                 now = await tx.now()
-                job_id = await store.find_next(tx, "count", Turns().order(()), now)
+                job_id = await store.find_next(tx, "count", Turns().order(()), now, to_claim=True)
                 if job_id is None:
                     return claimed
                 row = await store.claim(tx, job_id, now, lease_until=now + 600)

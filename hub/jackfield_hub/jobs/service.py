@@ -229,7 +229,7 @@ class Jobs:
     async def _claim(self, handling: Handling) -> bool:
         async with self.database.transaction(EVERY_ORGANIZATION) as tx:
             now = await self.now(tx)
-            job_id = await store.find_next(tx, handling.kind, self._order(handling), now)
+            job_id = await store.find_next(tx, handling.kind, self._order(handling), now, to_claim=True)
             if job_id is None:
                 return False
             row = await store.claim(tx, job_id, now, now + handling.lease_seconds)

@@ -17,13 +17,18 @@ async def insert(tx: Transaction, **values: Any) -> bool:
     return await tx.insert_if_absent(jobs, values)
 
 
-async def find_next(tx: Transaction, kind: str, order: Iterable[Range], now: float) -> str | None:
-    """Return the id of the job whose turn it is, or None when there is none that nobody works on."""
+async def find_next(
+    tx: Transaction, kind: str, order: Iterable[Range], now: float, *, to_claim: bool = False
+) -> str | None:
+    """Return the id of the job whose turn it is, or None when there is none that nobody works on.
+
+    With `to_claim` those that somebody else is about to claim are passed over.
+    """
     for some in order:
         due = select(jobs.c.id).where(jobs.c.kind == kind, _is_due(now), *_is_in(some))
+        next_one = due.order_by(jobs.c.share_of, jobs.c.run_after, jobs.c.created_at).limit(1)
         # Postgres: claimers do not queue for one row. SQLite has no need of it.
-        longest_waiting = due.order_by(jobs.c.share_of, jobs.c.run_after, jobs.c.created_at).limit(1)
-        job_id = await tx.scalar(longest_waiting.with_for_update(skip_locked=True))
+        job_id = await tx.scalar(next_one.with_for_update(skip_locked=True) if to_claim else next_one)
         if job_id is not None:
             return job_id
     return None
