@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jackfield.auth import ApiKey, Basic, Bearer, NoSignIn, Place
+    from jackfield.aws import AwsSignature
     from jackfield.bodies import Upload
     from jackfield.connector import Connector, UserData
     from jackfield.errors import (
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "jackfield.auth": ("ApiKey", "Basic", "Bearer", "NoSignIn", "Place"),
+    "jackfield.aws": ("AwsSignature",),
     "jackfield.bodies": ("Upload",),
     "jackfield.connector": ("Connector", "UserData"),
     "jackfield.errors": (
@@ -59,6 +61,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "ApiKey",
     "AsyncHttp",
+    "AwsSignature",
     "Basic",
     "Bearer",
     "Choice",

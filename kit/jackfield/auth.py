@@ -2,7 +2,7 @@
 
 A way says which credentials it needs (a JSON Schema), where they go in a request, and which texts must never be seen:
 
-    NoSignIn   ApiKey (header, query, cookie or body)   Bearer   Basic
+    NoSignIn   ApiKey (header, query, cookie or body)   Bearer   Basic   AwsSignature
     OAuth2Code   OAuth2Password   OAuth2ClientCredentials   OAuth1   TokenRequest   (see jackfield.oauth)
 
 A connector names one; the egress engine applies it. The connector's own code never sees a credential.
@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from jackfield.aws import AwsSignature
 from jackfield.credentials import (
     AuthenticationType,
     Credentials,
@@ -106,7 +107,7 @@ class Basic:
 
 
 OAuthSignIn = OAuth2Code | OAuth2Password | OAuth2ClientCredentials | OAuth1 | TokenRequest
-SignIn = NoSignIn | ApiKey | Bearer | Basic | OAuthSignIn
+SignIn = NoSignIn | ApiKey | Bearer | Basic | AwsSignature | OAuthSignIn
 
 _WAYS: dict[str, type[SignIn]] = {
     way.kind: way
@@ -115,6 +116,7 @@ _WAYS: dict[str, type[SignIn]] = {
         ApiKey,
         Bearer,
         Basic,
+        AwsSignature,
         OAuth2Code,
         OAuth2Password,
         OAuth2ClientCredentials,
