@@ -21,6 +21,7 @@ from fastapi.routing import APIRoute
 import jackfield_hub
 from jackfield.exchange import Request, Response
 from jackfield.manifest import OperationKind
+from jackfield.raw_http import RAW_HTTP_REQUEST
 from jackfield.runner import Call, Wants
 from jackfield_hub.app import ROUTERS
 from jackfield_hub.calls.call_path import ROUTE
@@ -131,6 +132,8 @@ WANTS = {
     Wants.OUTPUT: "test_operations_run_in_the_jail",
     Wants.OUTPUT_SCHEMA: "test_output_schemas_are_made_in_the_jail",
 }
+# Operations that look like a connector's and are ours: nothing of a tenant is evaluated, so no worker is asked.
+RUN_IN_THE_HUB = {RAW_HTTP_REQUEST: "test_the_raw_operation_is_run_without_any_code_of_the_connector"}
 STAGES = {
     Stage.UNPACK: "",  # files are written as they are
     Stage.CHECK: "",  # pyproject.toml is parsed as data
@@ -191,6 +194,10 @@ EVALUATES_NOTHING = {
     GET /internal/v1/connectors/{name}/versions/{version}/permissions
     GET /cdk/v1/permissions/connectors/{name}/versions/{version}
     DELETE /v1/connectors/{name}/versions/{version}/permissions/{email}
+    POST /v1/files
+    GET /v1/files/{file_id}
+    HEAD /v1/files/{file_id}
+    DELETE /v1/files/{file_id}
     GET /v1/usage
     GET /v1/connectors/{name}/versions/{version}/log
     GET /v1/me
@@ -270,7 +277,13 @@ def test_every_kind_of_operation_wish_and_stage_has_a_canary():
     assert set(KINDS) == set(OperationKind)
     assert set(WANTS) == set(Wants)
     assert set(STAGES) == set(Stage)
-    for name in {*KINDS.values(), *WANTS.values(), *STAGES.values(), *HANDS_WORK_TO_WORKERS.values()} - {""}:
+    for name in {
+        *KINDS.values(),
+        *WANTS.values(),
+        *STAGES.values(),
+        *HANDS_WORK_TO_WORKERS.values(),
+        *RUN_IN_THE_HUB.values(),
+    } - {""}:
         assert name in globals(), name
 
 
@@ -317,6 +330,19 @@ async def test_private_operations_run_in_the_jail(canary: Person, hub: Hub):
     outcome = await hub.workers.call(key, bundle, Call("#token_request", {}), send, time.monotonic() + 20)
 
     assert is_elsewhere(json.loads(outcome.output)["song"])
+
+
+async def test_the_raw_operation_is_run_without_any_code_of_the_connector(alice: Person, shop: ThirdParty, hub: Hub):
+    files = {"acme/connector.py": CANARY.replace("BASE_URL", repr(shop.url)), "acme/operations/say.py": OPERATIONS}
+    deployed = await deploy_and_wait(alice, connector_zip(files=files, rawHttp={"enabled": True}))
+    assert deployed["deploymentStatus"] == "Deployed", deployed
+    before = hub.workers.counters["started"]
+
+    asked = {"method": "GET", "url": {"endpoint": "/1"}, "body": {"none": None}}
+    answer = await call(alice, RAW_HTTP_REQUEST, asked)
+
+    assert answer["status"] == 200
+    assert hub.workers.counters["started"] == before
 
 
 async def test_a_connector_is_described_in_the_jail(canary: Person):

@@ -18,7 +18,8 @@ _COUNTED = frozenset(
 class Counters(Counter[str]):
     """`{"started": 4, "ended": 3, "calls": 120, "OutOfMemory": 2, "cut_logs": 1, "Overloaded": 7}`.
 
-    Of the errors only those are counted that say that a limit was reached or a worker is gone.
+    Of the errors only those are counted that say that a limit was reached or a worker is gone. LoadFailed are calls
+    whose connector could not be imported; ZygoteLost is how often all workers were lost together.
     """
 
     def count_outcome(self, outcome: WorkerOutcome, max_log_bytes: int) -> None:

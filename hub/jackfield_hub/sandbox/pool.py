@@ -176,6 +176,7 @@ class Pool:
             link = await self._find(key, bundle, deadline)
             return self._forgiven(key, link, await link.call(call, send, deadline))
         except LoadFailed as failure:
+            self.counters[LoadFailed.__name__] += 1
             return failed(ConnectorError(NOT_LOADED), failure.reason)
         except OperationError as error:
             return failed(error)
@@ -318,7 +319,7 @@ class Pool:
             self._bury(hired.link.number, None)
 
     def _lose_all(self) -> None:
-        self.counters["lost_zygotes"] += 1
+        self.counters[ZygoteLost.__name__] += 1
         self._forget_all("The process that runs connectors was lost and is being restarted.")
 
     def _link(self, number: int) -> WorkerLink | None:
