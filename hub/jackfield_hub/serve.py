@@ -26,6 +26,9 @@ from jackfield_hub.settings import SettingMistake, Settings, read_settings
 from jackfield_hub.start import begin
 from jackfield_hub.trust import TooManyToTrust
 
+LISTENS = "The hub listens on {url} (read its API at /docs); Ctrl-C stops it"
+STOPPING = "Stopping: finishing what is running"
+
 
 @click.command(cls=RichCommand)
 @click.option("--port", type=int, help="Port to listen on; 0 for any free one.  [default: 8080]")
@@ -71,22 +74,29 @@ async def _serve(settings: Settings) -> None:
         for text in await begin(hub):
             say(text)
         async with serving(hub, listener) as server:
-            say(f"The hub listens on {url_of(listener)} (read its API at /docs); Ctrl-C stops it")
-            await _asked_to_stop(farewell.hurry)
-            say("Stopping: finishing what is running")
+            say(LISTENS.format(url=url_of(listener)))
+            await _to_be_stopped(farewell.hurry).wait()
+            say(STOPPING)
             await farewell.take(hub, server)
 
 
 async def _supervise(settings: Settings) -> None:
     configure_logs("supervisor")
     async with supervising(settings, say) as supervisor:
+        stop = _to_be_stopped(supervisor.hurry)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, supervisor.restart_gently)
-        await _asked_to_stop(supervisor.hurry)
-        say("Stopping: finishing what is running")
+        starting, stopping = asyncio.create_task(supervisor.start()), asyncio.create_task(stop.wait())
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            say(LISTENS.format(url=supervisor.url))
+            await stopping
+        starting.cancel()
+        say(STOPPING)
 
 
-async def _asked_to_stop(hurry: Callable[[], None]) -> None:
-    """Return at the first SIGTERM or Ctrl-C; a later one stops without waiting."""
+def _to_be_stopped(hurry: Callable[[], None]) -> asyncio.Event:
+    """Return what is set by the first SIGTERM or Ctrl-C; a later one stops without waiting."""
     asked = asyncio.Event()
 
     def stop() -> None:
@@ -97,7 +107,7 @@ async def _asked_to_stop(hurry: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    await asked.wait()
+    return asked
 
 
 def say(text: str) -> None:

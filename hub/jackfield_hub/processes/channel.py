@@ -1,6 +1,6 @@
 """The line between the supervisor and one process of its hub: JSON objects, one a line, over a pair of sockets.
 
-    supervisor ── Begin, Heard, Settle ──▶ process
+    supervisor ── Begin, Heard, Settle, End ──▶ process
     supervisor ◀── Ready | CannotStart, Alive, Tell ── process
 
 Either end closes when its process ends, however that comes. So each knows when the other is gone.
@@ -84,8 +84,17 @@ class Settle:
     process: str
 
 
-Said = Begin | Ready | CannotStart | Alive | Tell | Heard | Settle
-_KINDS: dict[str, type[Said]] = {kind.kind: kind for kind in (Begin, Ready, CannotStart, Alive, Tell, Heard, Settle)}
+@dataclass(frozen=True)
+class End:
+    """Finish what is running, and end. Said twice: do not finish it."""
+
+    kind: ClassVar[str] = "end"
+
+
+Said = Begin | Ready | CannotStart | Alive | Tell | Heard | Settle | End
+_KINDS: dict[str, type[Said]] = {
+    kind.kind: kind for kind in (Begin, Ready, CannotStart, Alive, Tell, Heard, Settle, End)
+}
 
 
 class Channel:

@@ -9,10 +9,10 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from jackfield_hub.logs import configure_logs
-from jackfield_hub.processes.channel import Alive, Begin, CannotStart, Channel, Ready, Said
+from jackfield_hub.processes.channel import Alive, Begin, CannotStart, Channel, End, Ready, Said
 from jackfield_hub.settings import Settings
 
 BEATS_A_SILENCE = 5
@@ -27,6 +27,7 @@ class Child:
         self.descriptors = begin.descriptors
         self.processes = begin.processes
         self.stopping = asyncio.Event()
+        self.is_orphan = False  #: the supervisor is gone
         self._channel = channel
         self._hurry = hurry
         self._tasks: list[asyncio.Task[None]] = []
@@ -46,16 +47,19 @@ class Child:
         """Have `hear` called with whatever the supervisor says, until it is gone; then stop."""
         self._tasks.append(asyncio.create_task(self._listen(hear)))
 
-    def stop(self) -> None:
-        """End; whoever says so twice does not want to wait."""
+    async def _listen(self, hear: Callable[[Said], None]) -> None:
+        async for said in self._channel:
+            if isinstance(said, End):
+                self._stop()
+            else:
+                hear(said)
+        self.is_orphan = True
+        self.stopping.set()  # nobody would replace us
+
+    def _stop(self) -> None:
         if self.stopping.is_set():
             self._hurry()
         self.stopping.set()
-
-    async def _listen(self, hear: Callable[[Said], None]) -> None:
-        async for said in self._channel:
-            hear(said)
-        self.stopping.set()  # the supervisor is gone, and nobody would replace us
 
     async def _beat(self) -> None:
         silence = self.settings.silence_seconds
@@ -79,17 +83,15 @@ async def being_child(hurry: Callable[[], None]) -> AsyncGenerator[Child]:
     `hurry` is called when whoever waits for this process to end wants to wait no longer.
     """
     os.umask(0o077)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of us; the supervisor says who ends when
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # they may reach all of us at once; the supervisor says who ends when
     channel = await Channel.over(socket.socket(fileno=int(sys.argv[1])))
     begin = await anext(aiter(channel), None)
     if not isinstance(begin, Begin):
         raise SystemExit(1)  # the supervisor was killed before it said anything
     configure_logs(begin.name)
     child = Child(channel, begin, Settings(**begin.settings), hurry)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, child.stop)
     try:
         yield child
     finally:
         child.close()
-        with suppress(NotImplementedError):
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any
 
 import uvloop
@@ -26,6 +26,7 @@ async def main() -> None:
 
 
 async def _write(child: Child, haste: asyncio.Event) -> None:
+    os.close(child.descriptors["lives"])
     writer = await LedgerWriter.open(child.settings.data_dir / "usage.db", child.processes)
 
     def hear(said: Said) -> None:
@@ -36,10 +37,18 @@ async def _write(child: Child, haste: asyncio.Event) -> None:
     await writer.serve(socket.socket(fileno=child.descriptors["ledger"]))
     child.ready()
     await child.stopping.wait()
-    with suppress(TimeoutError):  # should we be told to end before those we write for
-        async with asyncio.timeout(2 * child.settings.drain_seconds):
-            await _either(writer.until_nobody_is_left(), haste.wait())
+    if child.is_orphan:  # else the supervisor has seen to it that nobody is left we write for
+        await _either(_all_gone(child.descriptors["lifeline"]), haste.wait())
     await writer.close()
+
+
+async def _all_gone(lifeline: int) -> None:
+    """Return when no process holds the other end of this pipe any more."""
+    gone = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(lifeline, gone.set)
+    await gone.wait()
+    loop.remove_reader(lifeline)
 
 
 async def _either(*waiting: Coroutine[Any, Any, object]) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 import socket
 import sys
 import time
@@ -27,7 +26,7 @@ from jackfield_hub.calls.ledger import wire
 from jackfield_hub.data_folder import own
 from jackfield_hub.logs import describe, log
 from jackfield_hub.processes import board
-from jackfield_hub.processes.channel import Alive, Begin, CannotStart, Channel, Heard, Ready, Settle, Tell
+from jackfield_hub.processes.channel import Alive, Begin, CannotStart, Channel, End, Heard, Ready, Settle, Tell
 from jackfield_hub.processes.shared_moments import make_memory
 from jackfield_hub.server import open_socket, url_of
 from jackfield_hub.settings import Settings
@@ -72,9 +71,9 @@ class Process:
     begun: asyncio.Future[Ready] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     listening: asyncio.Task[None] | None = None
 
-    def end(self, number: signal.Signals) -> None:
+    def kill(self) -> None:
         with suppress(ProcessLookupError):
-            self.handle.send_signal(number)
+            self.handle.kill()
 
     async def ended(self) -> int:
         """Return its exit status when it is gone, or minus the number of the signal that ended it."""
@@ -101,7 +100,8 @@ class Seat:
 class Supervisor:
     """Keeps the seats of one hub filled, from `start` to `stop`."""
 
-    def __init__(self, settings: Settings, descriptors: dict[str, int], say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, descriptors: dict[str, int], say: Callable[[str], None], url: str) -> None:
+        self.url = url  #: where the hub listens
         self._settings = settings
         self._descriptors = descriptors
         self._say = say
@@ -109,11 +109,11 @@ class Supervisor:
         self._living: dict[str, Process] = {}
         self._seats: list[Seat] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._is_stopping = False
+        self._has_started = False
         self._rolling: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Fill all seats. Raises DidNotStart.
+        """Fill all seats, and keep them filled from then on. Raises DidNotStart.
 
         The first api process does what the first start of a hub does, so the others wait for it.
         """
@@ -124,15 +124,15 @@ class Supervisor:
         await asyncio.gather(*(self._fill(seat) for seat in others))
         self._tasks = [asyncio.create_task(self._keep(seat)) for seat in self._seats]
         self._tasks.append(asyncio.create_task(self._look_for_the_silent()))
+        self._has_started = True
 
     def restart_gently(self) -> None:
         """Replace every api process by a new one, one after the other; there is always somebody who serves."""
-        if self._rolling is None or self._rolling.done():
+        if self._has_started and (self._rolling is None or self._rolling.done()):
             self._rolling = asyncio.create_task(self._roll())
 
     async def stop(self) -> None:
         """End them: first those who serve, when they have finished, then who writes for them."""
-        self._is_stopping = True
         for task in (*self._tasks, *([self._rolling] if self._rolling else [])):
             task.cancel()
         patience = self._settings.notice_seconds + 2 * self._settings.drain_seconds + LAST_SECONDS
@@ -143,8 +143,8 @@ class Supervisor:
     def hurry(self) -> None:
         """Stop without waiting for what is running."""
         for process in self._all(Kind.API):
-            process.end(signal.SIGTERM)
-            asyncio.get_running_loop().call_later(LAST_SECONDS, process.end, signal.SIGKILL)
+            process.channel.say(End())
+            asyncio.get_running_loop().call_later(LAST_SECONDS, process.kill)
 
     def _all(self, kind: Kind) -> list[Process]:
         return [process for process in self._living.values() if process.kind is kind]
@@ -152,10 +152,10 @@ class Supervisor:
     async def _end(self, kind: Kind, seconds: float) -> None:
         processes = self._all(kind)
         for process in processes:
-            process.end(signal.SIGTERM)
+            process.channel.say(End())
         await _all_gone(processes, seconds)
         for process in processes:
-            process.end(signal.SIGKILL)
+            process.kill()
         await _all_gone(processes, LAST_SECONDS)
 
     # filling seats
@@ -190,7 +190,7 @@ class Supervisor:
             async with asyncio.timeout(START_SECONDS):
                 ready = await asyncio.shield(process.begun)
         except (DidNotStart, TimeoutError, asyncio.CancelledError) as failure:
-            process.end(signal.SIGKILL)
+            process.kill()
             await self._bury(process, await process.ended())
             if isinstance(failure, TimeoutError):
                 raise DidNotStart(f"{process.name} was not ready after {START_SECONDS:g} seconds") from None
@@ -276,7 +276,7 @@ class Supervisor:
                 if now - process.heard_at > self._settings.silence_seconds:
                     log.error("process_hangs", name=process.name, pid=process.handle.pid)
                     process.is_ready = False
-                    process.end(signal.SIGKILL)
+                    process.kill()
 
     def _forgive(self, now: float) -> None:
         for process in self._living.values():
@@ -292,9 +292,9 @@ class Supervisor:
                 return
             if old is not None:
                 old.is_ready = False  # it may be silent now
-                old.end(signal.SIGTERM)
+                old.channel.say(End())
                 await _all_gone([old], 2 * self._settings.drain_seconds + LAST_SECONDS)
-                old.end(signal.SIGKILL)
+                old.kill()
         log.info("processes_restarted")
 
     def _write_board(self) -> None:
@@ -313,7 +313,7 @@ async def _all_gone(processes: Iterable[Process], seconds: float) -> None:
 
 @asynccontextmanager
 async def supervising(settings: Settings, say: Callable[[str], None]) -> AsyncGenerator[Supervisor]:
-    """Run a hub as several processes until the block ends. Raises CannotListen, DataFolderMistake, DidNotStart."""
+    """Give the supervisor of a hub, to be started, until the block ends. Raises CannotListen, DataFolderMistake."""
     with ExitStack() as closing:
         listener = closing.enter_context(open_socket(settings.host, settings.port))
         lock = closing.enter_context(own(settings.data_dir))
@@ -322,10 +322,12 @@ async def supervising(settings: Settings, say: Callable[[str], None]) -> AsyncGe
         closing.callback(os.close, descriptors["limits"])
         if settings.database_url.startswith("sqlite"):
             descriptors["ledger"] = closing.enter_context(wire.listen(settings.data_dir)).fileno()
-        supervisor = Supervisor(settings, descriptors, say)
+            # Whoever serves holds one end of a pipe, and the writer the other: so it knows when it may leave.
+            descriptors["lifeline"], descriptors["lives"] = os.pipe()
+            closing.callback(os.close, descriptors["lifeline"])
+            closing.callback(os.close, descriptors["lives"])
+        supervisor = Supervisor(settings, descriptors, say, url_of(listener))
         try:
-            await supervisor.start()
-            say(f"The hub listens on {url_of(listener)} (read its API at /docs); Ctrl-C stops it")
             yield supervisor
         finally:
             listener.close()

@@ -67,11 +67,6 @@ class LedgerWriter:
         """That api process is gone: write down what it was running, once all it has said is stored."""
         self._keep(asyncio.create_task(self._settle_after_last_words(process)))
 
-    async def until_nobody_is_left(self) -> None:
-        """Return when no api process has a line to us."""
-        async with self._line_ended:
-            await self._line_ended.wait_for(lambda: not self._lines)
-
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
