@@ -60,6 +60,10 @@ _CLASSES: dict[int, type[ServiceError]] = {
 }
 _NO_CONTENT = frozenset({204, 205})
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.]*)\}")
+_FULL_URL = re.compile(r"https?://", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_IS_LEGAL = re.compile(r"[A-Za-z0-9_.~/?&=,:@!$'()*+;-]*")
 _LEGAL_IN_PATH = "/?#[]@!$&'()*+,;=:~%|"
 _NEXT_LINK = re.compile(r'<([^>]*)>[^<]*;\s*rel="?(?:[^";,]* )?next(?=[" ;,]|$)', re.IGNORECASE)
 
@@ -357,7 +361,7 @@ def _answer(response: Response, options: RequestOptions) -> HttpAnswer:
 
 def _url(base_url: str, path_or_url: str, options: RequestOptions) -> str:
     filled = _legal(_filled(path_or_url, options.get("path")))
-    url = filled if re.match(r"https?://", filled, re.IGNORECASE) else _absolute(base_url, filled)
+    url = filled if _FULL_URL.match(filled) else _absolute(base_url, filled)
     query = query_text(options.get("query", {}))
     if not query:
         return url
@@ -395,9 +399,11 @@ def _segment(name: str, value: Scalar) -> str:
 
 def _legal(path_or_url: str) -> str:
     """Percent-encode what may stand nowhere in a URL: spaces, other alphabets. Refuse control characters."""
-    if re.search(r"[\x00-\x1f\x7f]", path_or_url):
+    if _IS_LEGAL.fullmatch(path_or_url):
+        return path_or_url  # as nearly every path is
+    if _CONTROL.search(path_or_url):
         raise InvalidInput("A path may not hold line breaks or other control characters.")
-    lone_percent = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path_or_url)
+    lone_percent = _LONE_PERCENT.sub("%25", path_or_url)
     scheme, separator, rest = lone_percent.partition("://")
     if not separator or not re.fullmatch(r"https?", scheme, re.IGNORECASE):
         return quote(lone_percent, safe=_LEGAL_IN_PATH, errors="replace")

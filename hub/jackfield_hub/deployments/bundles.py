@@ -39,7 +39,7 @@ class Bundles:
     def __init__(self, folder: Path, contents: Contents | None = None) -> None:
         self.folder = folder
         self._contents = contents
-        self._unchanged: set[str] = set()  # looked at since this process began
+        self._unchanged: dict[str, Path] = {}  # looked at since this process began, and where they are
         self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         folder.mkdir(parents=True, exist_ok=True)
         let_workers_pass(folder)
@@ -62,7 +62,7 @@ class Bundles:
             if not place.is_dir() or digest_of(place) != digest:
                 raise
             os.utime(place)
-        self._unchanged.add(digest)
+        self._unchanged[digest] = self.path(digest)
         return digest
 
     async def unchanged(self, digest: str) -> Path:
@@ -74,9 +74,9 @@ class Bundles:
             async with self._looking[digest]:
                 if digest not in self._unchanged:
                     await self._look_at(digest)
-                    self._unchanged.add(digest)
+                    self._unchanged[digest] = self.path(digest)
             self._looking.pop(digest, None)
-        return self.path(digest)
+        return self._unchanged[digest]
 
     async def share(self, digest: str) -> None:
         """Have other hubs find a bundle, where there are others."""

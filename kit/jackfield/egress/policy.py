@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
@@ -145,7 +145,10 @@ def _parse_rest(rest: str) -> str:
 
 def has_dot_segments(path: str) -> bool:
     """Whether a path climbs: "." or ".." between slashes, in any spelling a server may decode."""
-    decoded = re.sub(r"%2[eE]", ".", path.partition("?")[0])
+    asked = path.partition("?")[0]
+    if "." not in asked and "%" not in asked:
+        return False  # as nearly every path
+    decoded = re.sub(r"%2[eE]", ".", asked)
     return any(segment in (".", "..") for segment in re.split(r"/|%2[fF]|%5[cC]|;", decoded))
 
 
@@ -262,7 +265,6 @@ class AddressPolicy:
 
     allowed_networks: tuple[IPNetwork, ...] = ()
     allow_metadata: bool = False
-    _allowed: dict[str, IPAddress] = field(default_factory=dict[str, IPAddress], init=False, repr=False, compare=False)
 
     @classmethod
     def allowing(cls, networks: Iterable[str], allow_metadata: bool = False) -> AddressPolicy:
@@ -272,10 +274,11 @@ class AddressPolicy:
     def check(self, address: str | IPAddress) -> IPAddress:
         """Return the address. Raises NotAllowed when nobody may connect to it, or when it is not an address."""
         text = str(address)
-        allowed = self._allowed.get(text)  # comparing with twenty networks takes longer than all else we do here
-        return allowed or self._look_up(text)
+        # Every call makes its own policy; comparing with twenty networks takes longer than all else it does with it.
+        allowed = _allowed_by(self.allowed_networks, self.allow_metadata)
+        return allowed.get(text) or self._look_up(text, allowed)
 
-    def _look_up(self, text: str) -> IPAddress:
+    def _look_up(self, text: str, allowed: dict[str, IPAddress]) -> IPAddress:
         known = _read_address(text)
         if known is None:
             raise NotAllowed("The name server answered something that is not an address.")
@@ -284,8 +287,8 @@ class AddressPolicy:
                 f"The address {known} is not on the public internet. Whoever runs this hub can allow its network; "
                 "nobody else can."
             )
-        if len(self._allowed) < MAX_REMEMBERED:
-            self._allowed[text] = known
+        if len(allowed) < MAX_REMEMBERED:
+            allowed[text] = known
         return known
 
     def _allows(self, address: IPAddress) -> bool:
@@ -296,6 +299,12 @@ class AddressPolicy:
         if _is_in(address, METADATA_NETWORKS) and not self.allow_metadata:
             return False
         return _is_in(address, self.allowed_networks)
+
+
+@lru_cache(maxsize=1000)
+def _allowed_by(networks: tuple[IPNetwork, ...], allow_metadata: bool) -> dict[str, IPAddress]:
+    """Return where what such a policy has allowed is remembered."""
+    return {}
 
 
 def _is_in(address: IPAddress, networks: tuple[IPNetwork, ...]) -> bool:
