@@ -39,6 +39,8 @@ bench: install ## Measure a call on both databases beside a bare client and a pr
 soak: install .venv-services/node/.installed ## Call without pause for SECONDS=600 and watch what grows; then kill the hub 100 times while it deploys
 	@.venv/bin/python -m bench.soak --seconds $(SECONDS)
 	@.venv/bin/python -m bench.soak_deployments --deployments 50 --kills 100
+	@.venv/bin/python -m bench.soak_hubs --rate 100 --rounds 2
+	@.venv/bin/python -m bench.soak_hubs --rate 50 --rounds 2 --kill
 	@.venv/bin/python -m bench.soak_renewals --rounds 10 --provider fake
 	@.venv/bin/python -m bench.soak_renewals --rounds 10 --provider real
 	@.venv/bin/python -m bench.rotation --rotations 5

@@ -17,6 +17,7 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class Seen:
         found = [f"{one} was accepted and is not deployed" for one in self.unfinished]
         if is_killing:
             return found
-        found += [f"a call was lost: {one}" for one in self.lost]
+        found += [f"{times} calls were lost: {how}" for how, times in Counter(self.lost).items()]
         if self.sent_again > MAX_SENT_AGAIN * self.answered:
             found.append(f"{self.sent_again} of {self.answered} calls had to be sent again")
         return found
@@ -128,6 +129,7 @@ async def run(folder: Path, rate: float, rounds: int, *, is_killing: bool = Fals
         try:
             async with _balancer(hubs) as balancer:
                 await _deploy(balancer, seen, "start")
+                assert seen.deployed, seen.unfinished
                 is_over = asyncio.Event()
                 calling = asyncio.create_task(_call(balancer, seen, rate, is_over))
                 deploying = asyncio.create_task(_deploy_again_and_again(balancer, seen, is_over))
@@ -202,14 +204,14 @@ async def _deploy(balancer: Balancer, seen: Seen, words: str) -> None:
     while deployment is None:
         with suppress(aiohttp.ClientError):  # a deployment that is sent again is answered as the first time
             deployment = await balancer.send(Seen(), "POST", deploy_path(CONNECTOR), body)
-    give_up_at, state = time.monotonic() + FINISH_SECONDS, "Deploying"
+    give_up_at, asked, state = time.monotonic() + FINISH_SECONDS, deployment, "Deploying"
     while state == "Deploying" and time.monotonic() < give_up_at:
         with suppress(aiohttp.ClientError):
             asked = await balancer.send(Seen(), "GET", deployment_path(CONNECTOR, deployment["id"]))
             state = asked["deploymentStatus"]
         await asyncio.sleep(0.02)
     if state != "Deployed":
-        seen.unfinished.append(f"{deployment['id']} ({state})")
+        seen.unfinished.append(f"{deployment['id']} ({state} {asked.get('errors', '')})")
         return
     seen.deployed += 1
     began = time.monotonic()
