@@ -17,6 +17,7 @@ from jackfield_hub.auths.shapes import SealedAuth
 from jackfield_hub.auths.vault import Vault
 from jackfield_hub.body_budget import BodyBudget
 from jackfield_hub.calls.authors_log import AuthorsLog
+from jackfield_hub.calls.history.payloads import Payloads
 from jackfield_hub.calls.ledger.opening import open_ledger
 from jackfield_hub.calls.ledger.service import Ledger
 from jackfield_hub.calls.places import Places
@@ -79,6 +80,7 @@ class Hub:
     known_auths: Known[SealedAuth] = field(default_factory=lambda: Known(50_000, 64 * MEBIBYTE))
     renewals: Flights[SealedAuth] = field(default_factory=Flights[SealedAuth])
     counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  #: of many rows at once
+    payloads: Payloads | None = None  #: None: what goes in and comes out is not kept
     numbers: Numbers = field(default_factory=Numbers)
     siblings: Siblings = field(default_factory=Siblings)
     traces: Traces | None = None  #: None: nobody wants to see spans
@@ -147,6 +149,10 @@ async def open_hub(settings: Settings, clock: Clock | None = None, process: str 
         vault = await open_vault(settings, database)
         ledger = await open_ledger(settings, database, process)
         closing.push_async_callback(ledger.close)
+        payloads = None
+        if settings.payloads_kept_hours:
+            payloads = Payloads(settings, database, vault, clock)
+            closing.push_async_callback(payloads.close)
         numbers, traces = Numbers(settings.metrics_connectors), open_traces(settings)
         if traces is not None:
             closing.push_async_callback(traces.close)
@@ -182,6 +188,7 @@ async def open_hub(settings: Settings, clock: Clock | None = None, process: str 
             renewals=renewals,
             numbers=numbers,
             traces=traces,
+            payloads=payloads,
         )
         database.tell = hub.forget
         watcher = Watcher(outlook_on(settings.database_url, shared_clock), hub, database)

@@ -151,6 +151,10 @@ class Settings(BaseSettings):
     calls_kept_days: int = setting(
         90, "How long single calls can be looked up, in days; the sums of each day stay. 0: for ever.", ge=0
     )
+    payloads_kept_hours: float = setting(
+        0.0, "How long what goes into calls and comes out is kept for looking at, in hours; 0: not at all.", ge=0
+    )
+    max_payload_bytes: int = setting(64 * 1024, "How much of each is kept, in bytes; the rest is cut.", gt=0)
     metrics_token: SecretStr = setting(
         SecretStr(""), "The token that opens /metrics, 20 characters or more; empty: nobody reads it.", repr=False
     )

@@ -6,6 +6,7 @@
                    ├─ dialogs ── oauth_states                          people who are signing in to a service
                    ├─ connectors ── permissions, deployments           jobs: work that outlives a process
                    ├─ files                                            by reference; their bytes are elsewhere
+                   ├─ payloads                                         what went into calls and came out, if it is kept
                    ├─ audit                                            who did what that others may ask about
                    ├─ contents ── content_pieces                       sources and bundles, for hubs on several machines
                    └─ revisions, changes                               what changed, for those who remember it
@@ -381,6 +382,20 @@ files = Table(
     Column("secret", LargeBinary, nullable=False),  # what its links are signed with, sealed
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False),  # then it goes, ready or not
+    Index(None, "organization_id"),
+    Index(None, "key_id"),
+    Index(None, "expires_at"),
+)
+
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("id", String(36), primary_key=True),  # the call's
+    _organization(),
+    _id_of("data_keys", "key_id"),
+    Column("content", LargeBinary, nullable=False),  # sealed: what went in and what came out
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
     Index(None, "organization_id"),
     Index(None, "key_id"),
     Index(None, "expires_at"),

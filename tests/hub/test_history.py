@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator
@@ -16,8 +17,10 @@ from jackfield_hub.calls.history.shapes import DAY_SECONDS, first_id_at
 from jackfield_hub.calls.shapes import Task, TaskOutcome
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity.shapes import Role
+from jackfield_hub.settings import Settings
 from tests.hub.people import Person, caller_of, end_user, member
-from tests.hub.shop import ThirdParty, put_in_place, third_party
+from tests.hub.shop import KEY, ThirdParty, put_in_place, third_party
+from tests.hub.stored import all_that_is_stored, stored
 
 CALL = "/core/v1/connectors/shop/versions/1.0/call"
 NOBODYS = "11111111-2222-4333-8444-555555555555"
@@ -76,7 +79,7 @@ async def test_a_call_is_found_with_all_that_is_known_of_it(alice: Person, shop:
     [one] = await found(alice)
 
     again = (await alice.get(f"/v1/calls/{one['id']}")).json
-    assert again == one
+    assert again == {**one, "payload": None}
     assert time.time() - datetime.fromisoformat(one.pop("startedAt")).timestamp() < 60
     assert one.pop("milliseconds") > 0
     assert uuid.UUID(one.pop("id")).version == 7
@@ -257,3 +260,75 @@ async def test_what_was_called_again_with_its_key_is_found_once(alice: Person, s
         await alice.send("POST", CALL, body, {"Idempotency-Key": "k-1"})
 
     assert len(await found(alice)) == 1
+
+
+class TestWithPayloadsKept:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"payloads_kept_hours": 2.0, "max_payload_bytes": 400})
+
+    @pytest.fixture
+    async def auth(self, hub: Hub, bob: Person, alice: Person) -> AsyncGenerator[str]:
+        """Bob's auth for a shop that wants a key."""
+        async with third_party() as shop:
+            await put_in_place(hub, alice.organization_id, shop.url, sign_in='ApiKey("X-Key")')
+            environments = (await bob.get("/core/v1/services/shop/versions/1/environments")).json["elements"]
+            wanted = {"name": "Mine", "serviceEnvironmentId": environments[0]["id"], "credentials": {"apiKey": KEY}}
+            yield (await bob.post("/core/v1/authentications", wanted)).json["id"]
+
+    async def test_they_are_shown_to_who_may_see_them_without_secrets(
+        self, hub: Hub, alice: Person, bob: Person, charlie: Person, auth: str
+    ) -> None:
+        given = {"product_id": 1, "note": f"canary-note {KEY}"}
+        await bob.post(CALL, {"operation": "order_product", "input": given, "authId": auth})
+        [one] = await found(bob)
+        path = f"/v1/calls/{one['id']}"
+        await until_kept(bob, path)
+        viewer, admin = await member(hub, alice, "victor", Role.VIEWER), await member(hub, alice, "anne", Role.ADMIN)
+
+        told = {name: (await person.get(path)).json for name, person in {"bob": bob, "admin": admin}.items()}
+
+        assert told["bob"] == told["admin"]
+        payload = told["bob"]["payload"]
+        assert payload["input"] == '{"product_id":1,"note":"canary-note [redacted]"}'
+        assert '"key":"[redacted]"' in payload["output"]
+        assert payload["isCut"] is False
+        assert (await viewer.get(path)).json["payload"] is None
+        assert (await charlie.get(path)).status == 404
+        stored_bytes = all_that_is_stored(hub.settings)
+        assert b"canary-note" not in stored_bytes
+        assert KEY.encode() not in stored_bytes
+
+    async def test_they_are_cut_and_forgotten_in_time(self, hub: Hub, bob: Person, auth: str) -> None:
+        given = {"product_id": 1, "note": "x" * 1000}
+        await bob.post(CALL, {"operation": "order_product", "input": given, "authId": auth})
+        [one] = await found(bob)
+        path = f"/v1/calls/{one['id']}"
+        payload = await until_kept(bob, path)
+
+        later = hub.clock() + 2 * 3600 + 1
+        hub.clock = lambda: later
+        after = (await bob.get(path)).json["payload"]
+        await sweep.sweep(hub)
+
+        assert (len(payload["input"]), payload["isCut"], after) == (400, True, None)
+        assert stored(hub.settings, "SELECT * FROM payloads") == []
+
+
+async def until_kept(person: Person, path: str) -> Any:
+    """Wait until the payload of this call is there, and return it."""
+    give_up_at = time.monotonic() + 30
+    while time.monotonic() < give_up_at:
+        payload = (await person.get(path)).json["payload"]
+        if payload is not None:
+            return payload
+        await asyncio.sleep(0.05)
+    raise AssertionError("it was never kept")
+
+
+async def test_without_the_setting_no_payload_is_kept(hub: Hub, alice: Person, shop: ThirdParty) -> None:
+    await call(alice, product_id=7)
+    [one] = await found(alice)
+
+    assert hub.payloads is None
+    assert (await alice.get(f"/v1/calls/{one['id']}")).json["payload"] is None

@@ -30,4 +30,5 @@ SEALED = (
     SealedTable("auths", ("user_data", "credentials")),
     SealedTable("service_environments", ("secrets",)),
     SealedTable("files", ("secret",)),
+    SealedTable("payloads", ("content",)),
 )

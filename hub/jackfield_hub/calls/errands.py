@@ -35,8 +35,10 @@ class Errands:
         deadline: float,
         *,
         files: Carrier,
+        secrets: list[str],
     ) -> None:
         self._hub = hub
+        self._secrets = secrets  #: those we sign in with are added, for whoever keeps payloads
         self._organization_id = organization_id
         self._service = service
         self._auth = auth
@@ -86,7 +88,7 @@ class Errands:
         service = auth.service if auth else self._service
         addresses = AddressPolicy(self._hub.settings.allowed_networks)
         credentials = _credentials(service.sign_in, auth) if auth else {}
-        return Grant.to_service(
+        grant = Grant.to_service(
             service.base_url,
             hosts=service.hosts,
             user_data=auth.user_data if auth else {},
@@ -96,6 +98,9 @@ class Errands:
             owner=self._organization_id,
             auth=auth.sealed.auth_id if auth else "",
         )
+        if self._hub.payloads is not None:
+            self._secrets += grant.secrets()
+        return grant
 
 
 def _credentials(sign_in: SignIn, auth: OpenedAuth) -> JsonObject:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -74,6 +74,7 @@ class ReadyCall:
     auth: SealedAuth | None
     wants_output_schema: bool
     files: Mapping[str, GivenFile]  #: that the input refers to, by their URLs
+    secrets: list[str] = field(default_factory=list[str])  #: it was signed in with; known only where payloads are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,8 @@ async def call(
         raise
     done = task(ending)
     await hub.ledger.record(done, promise, ending.output)
+    if hub.payloads is not None:
+        hub.payloads.keep(done, ready.input, ending.output, ready.secrets)
     hub.numbers.count_call(done.connector, done.outcome, done.error_code, done.milliseconds)
     _say(done)
     return ending
@@ -232,7 +235,8 @@ def _base_url(ready: ReadyCall, auth: OpenedAuth | None) -> str:
 
 def _errands(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None, deadline: float) -> Errands:
     files = Carrier(hub, owner_of(ready.caller), ready.files, deadline)
-    return Errands(hub, ready.caller.organization_id, ready.connector.service, auth, deadline, files=files)
+    service, secrets = ready.connector.service, ready.secrets
+    return Errands(hub, ready.caller.organization_id, service, auth, deadline, files=files, secrets=secrets)
 
 
 async def _run_raw_http(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None, deadline: float) -> Ending:

@@ -6,6 +6,7 @@
     DEPLOY               ●       ●      ●        ●          ·        ·
     MOVE_CREDENTIALS     ●       ●      ●        ·          ·        ·
     SEE_CALLS            ●       ●      ●        ●          ●        ·
+    SEE_PAYLOADS         ●       ●      ●        ·          ·        ·
     SEE_PEOPLE           ●       ●      ●        ●          ●        ·
     MANAGE_PEOPLE        ●       ●      ●        ·          ·        ·
     MANAGE_NAMESPACE     ●       ●      ●        ·          ·        ·
@@ -24,7 +25,7 @@ from jackfield_hub.identity.shapes import CallerKind, Right, Role
 
 _VIEWER = frozenset({Right.SEE_PEOPLE, Right.SEE_CALLS})
 _CONTRIBUTOR = _VIEWER | {Right.CALL, Right.STORE_AUTHS, Right.DEPLOY}
-_ADMIN = _CONTRIBUTOR | {Right.MOVE_CREDENTIALS, Right.MANAGE_PEOPLE, Right.MANAGE_NAMESPACE}
+_ADMIN = _CONTRIBUTOR | {Right.SEE_PAYLOADS, Right.MOVE_CREDENTIALS, Right.MANAGE_PEOPLE, Right.MANAGE_NAMESPACE}
 _OWNER = _ADMIN | {Right.SPEAK_FOR_ALL}
 _MASTER = _OWNER | {Right.MANAGE_END_USERS}
 _END_USER = frozenset({Right.CALL, Right.STORE_AUTHS})

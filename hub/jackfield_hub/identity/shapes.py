@@ -52,6 +52,7 @@ class Right(StrEnum):
     DEPLOY = "deploy and share connectors"  #: one's own, or new ones
     MOVE_CREDENTIALS = "change a service that has authentications"  #: they go where the service says
     SEE_CALLS = "see the organization's calls"  #: who called what, and how it ended
+    SEE_PAYLOADS = "see what went into calls and came out"  #: of anybody's; everybody sees their own
     SEE_PEOPLE = "see members and workspaces"  #: and the roles there are
     MANAGE_PEOPLE = "manage members, programs and workspaces"  #: their roles and tokens too
     MANAGE_NAMESPACE = "choose the namespace"  #: how all connectors' names begin

@@ -12,7 +12,7 @@ from pydantic import StringConstraints
 from jackfield_hub.calls import service as calls
 from jackfield_hub.calls.history import service
 from jackfield_hub.calls.history.service import AskedUsage
-from jackfield_hub.calls.history.shapes import CallElement, Calls, Dimension, UsageOfDays, Wanted
+from jackfield_hub.calls.history.shapes import CallDetail, Calls, Dimension, UsageOfDays, Wanted
 from jackfield_hub.calls.shapes import TaskOutcome, Usage
 from jackfield_hub.errors import Forbidden, InvalidInput, NotFound, refusals
 from jackfield_hub.web import CurrentCaller, CurrentHub
@@ -74,8 +74,8 @@ async def list_calls(
 
 
 @router.get("/v1/calls/{call_id}", responses=refusals(NotFound))
-async def read_call(call_id: str, caller: CurrentCaller, hub: CurrentHub) -> CallElement:
-    """Look up one call."""
+async def read_call(call_id: str, caller: CurrentCaller, hub: CurrentHub) -> CallDetail:
+    """Look up one call. With what went in and came out, if this hub keeps that and you may see it."""
     return await service.read_call(hub, caller, call_id)
 
 

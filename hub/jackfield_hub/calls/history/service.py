@@ -12,20 +12,25 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from jackfield_hub.auths.sealing import open_json
 from jackfield_hub.calls.history import store
 from jackfield_hub.calls.history.shapes import (
+    CONTENT,
     DAY_SECONDS,
+    CallDetail,
     CallElement,
     Calls,
     CallsPage,
     Dimension,
     Key,
+    Payload,
     UsageGroup,
     UsageOfDays,
     Wanted,
     day_of,
     number_of_day,
 )
+from jackfield_hub.calls.shapes import Task
 from jackfield_hub.errors import InvalidInput, NotFound
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity.shapes import Caller, CallerKind, Right
@@ -54,13 +59,23 @@ async def list_calls(hub: Hub, caller: Caller, wanted: Wanted, below: str | None
     return Calls(elements=[CallElement.of(task) for task in found.tasks], page_info=page)
 
 
-async def read_call(hub: Hub, caller: Caller, call_id: str) -> CallElement:
+async def read_call(hub: Hub, caller: Caller, call_id: str) -> CallDetail:
     """Return one call. Raises NotFound for those the caller may not see, too."""
     async with hub.ledger.rows.reading(caller.organization_id) as tx:
         task = await store.find_call(tx, caller.organization_id, call_id.lower())
-    if task is None or not (caller.may(Right.SEE_CALLS) or task.user_id == caller.user_id):
+    is_own = task is not None and caller.user_id is not None and task.user_id == caller.user_id
+    if task is None or not (is_own or caller.may(Right.SEE_CALLS)):
         raise NotFound("There is no call with this id")
-    return CallElement.of(task)
+    payload = await _read_payload(hub, task) if is_own or caller.may(Right.SEE_PAYLOADS) else None
+    return CallDetail(**CallElement.of(task).model_dump(), payload=payload)
+
+
+async def _read_payload(hub: Hub, task: Task) -> Payload | None:
+    async with hub.database.reading(task.organization_id) as tx:
+        sealed = await store.find_payload(tx, task.organization_id, task.task_id, hub.clock())
+    if sealed is None:
+        return None
+    return Payload(**open_json(hub.vault, sealed.key, task.task_id, CONTENT, sealed.content))
 
 
 async def count_days(hub: Hub, caller: Caller, asked: AskedUsage) -> UsageOfDays:

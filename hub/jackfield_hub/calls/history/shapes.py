@@ -11,10 +11,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from jackfield.exchange import JsonObject
+from jackfield_hub.auths.vault import SealedKey
 from jackfield_hub.calls.shapes import Task, TaskOutcome
 from jackfield_hub.identity.shapes import CallerKind
 
 DAY_SECONDS = 86_400
+CONTENT = "content"  #: the field of a payload that is sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,27 @@ class Found:
     go_on_at: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptPayload:
+    """What went into a call and came out, ready to be sealed. Times are in seconds since 1970."""
+
+    task_id: str
+    organization_id: str
+    content: JsonObject
+    created_at: float
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPayload:
+    """The same, as it is stored."""
+
+    key: SealedKey
+    content: bytes
+
+
 class CallElement(BaseModel):
-    """One call that was run. What went in and out is not kept."""
+    """One call that was run."""
 
     id: str
     connector: str
@@ -82,6 +104,20 @@ class CallElement(BaseModel):
             milliseconds=round(task.milliseconds, 3),
             request_id=task.request_id,
         )
+
+
+class Payload(BaseModel):
+    """What went into a call and what came out, without the secrets of its auth."""
+
+    input: str = Field(description="JSON text.")
+    output: str = Field(description="JSON text.")
+    is_cut: bool = Field(alias="isCut", description="They are longer than what is kept: the end is missing.")
+
+
+class CallDetail(CallElement):
+    """One call, with its payload where the hub keeps those and the caller may see it."""
+
+    payload: Payload | None
 
 
 class CallsPage(BaseModel):

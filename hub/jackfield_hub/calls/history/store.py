@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from jackfield_hub.calls.history.shapes import DAY_SECONDS, Dimension, Found, Key, Wanted, first_id_at
+from jackfield_hub.auths.vault import SealedKey
+from jackfield_hub.calls.history.shapes import (
+    DAY_SECONDS,
+    Dimension,
+    Found,
+    Key,
+    SealedPayload,
+    Wanted,
+    first_id_at,
+)
 from jackfield_hub.calls.shapes import Task, TaskOutcome
 from jackfield_hub.database import Transaction
-from jackfield_hub.tables import tasks, usage_days
+from jackfield_hub.tables import data_keys, payloads, tasks, usage_days
 
 LOOKED_AT = 20_000  # rows for one page: what somebody looks for may be rare, and an answer must not take long
 SLACK_SECONDS = 3600.0  # a row's id is as old as its end; a call may have begun a little earlier, or clocks were set
@@ -156,6 +165,28 @@ async def delete_older(tx: Transaction, day: int, at_most: int) -> int:
     old = select(tasks.c.task_id).where(tasks.c.task_id < first_id_at(day * DAY_SECONDS))
     some = old.order_by(tasks.c.task_id).limit(at_most)
     return await tx.count_changed(delete(tasks).where(tasks.c.task_id.in_(some)))
+
+
+async def insert_payloads(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+    await tx.execute(insert(payloads), rows)
+
+
+async def find_payload(tx: Transaction, organization_id: str, call_id: str, now: float) -> SealedPayload | None:
+    """Return what is kept of a call, if its time is not over."""
+    row = await tx.one_or_none(
+        select(payloads.c.content, payloads.c.key_id, data_keys.c.sealed_key)
+        .join(data_keys, payloads.c.key_id == data_keys.c.id)
+        .where(payloads.c.id == call_id, payloads.c.organization_id == organization_id, payloads.c.expires_at > now)
+    )
+    if row is None:
+        return None
+    return SealedPayload(SealedKey(row["key_id"], organization_id, row["sealed_key"]), row["content"])
+
+
+async def delete_expired_payloads(tx: Transaction, now: float, at_most: int) -> int:
+    """Forget payloads whose time is over; return how many that were."""
+    some = select(payloads.c.id).where(payloads.c.expires_at <= now).limit(at_most)
+    return await tx.count_changed(delete(payloads).where(payloads.c.id.in_(some)))
 
 
 def _is_of(organization_id: str) -> ColumnElement[bool]:

@@ -1,4 +1,5 @@
-"""Once an hour: days that are over are summed up, and single calls that are old enough are forgotten. Sums stay.
+"""Every ten minutes: payloads whose time is over are forgotten, days that are over are summed up, and single calls that
+are old enough are forgotten. Their sums stay.
 
 A day is summed up when another whole day has passed: a call that ended before midnight may be stored after it.
 """
@@ -16,7 +17,7 @@ from jackfield_hub.jobs.service import Job
 from jackfield_hub.logs import log
 
 SWEEP_JOB = "sweep_calls"
-SWEEP_SECONDS = 3600.0
+SWEEP_SECONDS = 600.0
 SUMMED_AFTER_DAYS = 2
 BATCH = 500  # rows; calls wait while the ledger's file is written to: a few milliseconds, and then a pause
 PAUSE_SECONDS = 0.05
@@ -36,9 +37,19 @@ async def plan_sweep(hub: Hub) -> None:
 async def sweep(hub: Hub) -> int:
     """Do all that is to be done now; return how many calls were forgotten."""
     today = int(hub.clock() // DAY_SECONDS)
+    await _forget_payloads(hub)
     await _sum_up(hub, today - SUMMED_AFTER_DAYS + 1)
     kept_days = hub.settings.calls_kept_days
     return await _forget(hub, today - max(kept_days, SUMMED_AFTER_DAYS)) if kept_days else 0
+
+
+async def _forget_payloads(hub: Hub) -> None:
+    while True:
+        async with hub.database.transaction() as tx:
+            some = await store.delete_expired_payloads(tx, hub.clock(), BATCH)
+        if some < BATCH:
+            return
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def _sum_up(hub: Hub, end: int) -> None:

@@ -404,6 +404,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_files_key_id'), ['key_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_files_organization_id'), ['organization_id'], unique=False)
 
+    op.create_table('payloads',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('key_id', sa.String(length=36), nullable=False),
+    sa.Column('content', sa.LargeBinary(), nullable=False),
+    sa.Column('created_at', sa.Float(), nullable=False),
+    sa.Column('expires_at', sa.Float(), nullable=False),
+    sa.ForeignKeyConstraint(['key_id'], ['data_keys.id'], name=op.f('fk_payloads_key_id')),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_payloads_organization_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_payloads'))
+    )
+    with op.batch_alter_table('payloads', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_payloads_expires_at'), ['expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_payloads_key_id'), ['key_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_payloads_organization_id'), ['organization_id'], unique=False)
+
     op.create_table('oauth_states',
     sa.Column('hash', sa.String(length=64), nullable=False),
     sa.Column('organization_id', sa.String(length=36), nullable=False),

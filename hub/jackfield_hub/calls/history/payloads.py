@@ -1,0 +1,105 @@
+"""What went into calls and what came out, for as long as an operator wants it kept. Without that wish: nothing.
+
+    a call is answered ─→ the auth's secrets out, cut ─→ waiting, so many at most ─→ sealed, stored ─→ forgotten in time
+
+It is a help for looking into what went wrong, and no part of the ledger: calls never wait for it, and what waits is
+lost with the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import groupby
+
+import orjson
+
+from jackfield.egress.redaction import redactor
+from jackfield.exchange import JsonObject
+from jackfield_hub.auths.sealing import newest_data_key, seal_json
+from jackfield_hub.auths.vault import MasterKeyAway, Vault
+from jackfield_hub.calls.history import store
+from jackfield_hub.calls.history.shapes import CONTENT, KeptPayload
+from jackfield_hub.calls.shapes import Task
+from jackfield_hub.database import Database, DatabaseAway
+from jackfield_hub.logs import describe, log
+from jackfield_hub.settings import Settings
+
+MAX_WAITING = 1000
+GATHER_SECONDS = 0.2
+HOUR_SECONDS = 3600.0
+
+
+class Payloads:
+    """Keeps payloads in the background. Close it with `await close()`."""
+
+    def __init__(self, settings: Settings, database: Database, vault: Vault, clock: Callable[[], float]) -> None:
+        self.dropped = 0  #: not kept, because too many waited or the database was away
+        self._kept_seconds = settings.payloads_kept_hours * HOUR_SECONDS
+        self._max_bytes = settings.max_payload_bytes
+        self._database = database
+        self._vault = vault
+        self._clock = clock
+        self._waiting: list[KeptPayload] = []
+        self._wake = asyncio.Event()
+        self._keeping = asyncio.create_task(self._keep_for_ever(), name="payloads")
+
+    def keep(self, task: Task, given: JsonObject, output: bytes, secrets: Iterable[str]) -> None:
+        """Keep what went into a call and what came out, without these secrets."""
+        if len(self._waiting) >= MAX_WAITING:
+            self.dropped += 1
+            return
+        out = redactor(secrets)
+        texts = [out.content(text) for text in (orjson.dumps(given), output)]  # first this, or half a secret might stay
+        is_cut = any(len(text) > self._max_bytes for text in texts)
+        asked, answered = (text[: self._max_bytes].decode(errors="ignore") for text in texts)
+        content: JsonObject = {"input": asked, "output": answered, "isCut": is_cut}
+        now = self._clock()
+        kept = KeptPayload(task.task_id, task.organization_id, content, now, now + self._kept_seconds)
+        self._waiting.append(kept)
+        self._wake.set()
+
+    async def close(self) -> None:
+        """Store what waits, then stop."""
+        self._keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._keeping
+        await self._store_all()
+
+    async def _keep_for_ever(self) -> None:
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            self._wake.clear()
+            await self._store_all()
+
+    async def _store_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for organization_id, some in groupby(sorted(waiting, key=_organization), key=_organization):
+            kept = list(some)
+            try:
+                await self._store(organization_id, kept)
+            except (DatabaseAway, MasterKeyAway) as failure:
+                self.dropped += len(kept)
+                log.warning("payloads_not_kept", payloads=len(kept), **describe(failure))
+
+    async def _store(self, organization_id: str, kept: list[KeptPayload]) -> None:
+        async with self._database.transaction(organization_id) as tx:
+            key = await newest_data_key(self._vault, tx, organization_id, self._clock())
+            rows = [
+                {
+                    "id": one.task_id,
+                    "organization_id": organization_id,
+                    "key_id": key.key_id,
+                    CONTENT: seal_json(self._vault, key, one.task_id, CONTENT, one.content),
+                    "created_at": one.created_at,
+                    "expires_at": one.expires_at,
+                }
+                for one in kept
+            ]
+            await store.insert_payloads(tx, rows)
+
+
+def _organization(kept: KeptPayload) -> str:
+    return kept.organization_id
