@@ -85,25 +85,41 @@ def ground(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, ground: Ground) -> Generator[str]:
-    """The database of the test's hub, which knows Alice and Charlie; "" for the one in the data folder."""
-    if not ground.database:
-        yield ""
+def copy_of(request: pytest.FixtureRequest) -> Generator[Callable[[str], str]]:
+    """Gives the URL of a copy of a database nobody uses; on SQLite, "": what is to be copied is in the data folder."""
+    yield from _copies(request)
+
+
+@pytest.fixture(scope="module")
+def lasting_copy_of(request: pytest.FixtureRequest) -> Generator[Callable[[str], str]]:
+    """The same, with copies that last as long as the module's tests."""
+    yield from _copies(request)
+
+
+def _copies(request: pytest.FixtureRequest) -> Generator[Callable[[str], str]]:
+    if not IS_POSTGRES:
+        yield lambda url: ""
         return
     server: Postgres = request.getfixturevalue("postgres")
-    url = server.copy(ground.database)
-    yield url
-    server.drop(url)
+    made: list[str] = []
+
+    def copy(url: str) -> str:
+        made.append(server.copy(url))
+        return made[-1]
+
+    yield copy
+    for url in made:
+        server.drop(url)
 
 
 @pytest.fixture
-def settings(tmp_path: Path, ground: Ground, database_url: str) -> Settings:
+def settings(tmp_path: Path, ground: Ground, copy_of: Callable[[str], str]) -> Settings:
     """The settings of the test's hub. Override this fixture to change them, on top of the same folder."""
     data_dir = tmp_path / "data"
     shutil.copytree(ground.folder, data_dir)
     return Settings(
         data_dir=data_dir,
-        database=database_url,
+        database=copy_of(ground.database),
         allowed_networks=(ip_network("127.0.0.0/8"),),
         drain_seconds=1,
         requests_per_second=0,

@@ -18,7 +18,7 @@ import asyncpg
 from sqlalchemy import CursorResult, Executable, MetaData, RowMapping, Table, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -271,6 +271,7 @@ def is_away(failure: BaseException) -> bool:
             failure.connection_invalidated
             or (cause is not None and is_away(cause))
             or (cause is None and isinstance(failure, OperationalError | InterfaceError))
+            or type(failure) is DatabaseError  # SQLite: the file is damaged
         )
     if isinstance(failure, asyncpg.PostgresError):
         state = _sqlstate(failure)

@@ -13,6 +13,7 @@ from jackfield_hub.hub import Hub
 from jackfield_hub.settings import Settings
 from tests.hub.people import Person, end_user, program
 from tests.hub.shop import KEY, put_in_place
+from tests.hub.stored import all_that_is_stored
 
 AUTHS = "/core/v1/authentications"
 
@@ -61,8 +62,9 @@ async def test_no_secret_is_on_the_disk_in_the_clear(alice: Person, wanted: dict
     await alice.post(AUTHS, wanted)
 
     files = [path for path in settings.data_dir.rglob("*") if path.is_file()]
-    assert any(path.name.startswith("core.db") for path in files)
-    assert not [path for path in files if any(text in read(path) for text in (KEY.encode(), b"hammers"))]
+    on_the_disk = [*(read(path) for path in files), all_that_is_stored(settings)]
+    assert any(alice.organization_id.encode() in content for content in on_the_disk)
+    assert not [content for content in on_the_disk if any(text in content for text in (KEY.encode(), b"hammers"))]
 
 
 def read(path: Path) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,20 +123,22 @@ TABLE: dict[str, Row] = {
 class World:
     """A data folder, to be copied, with something of everything that has an id; and everybody's tokens."""
 
-    folder: Path
+    settings: Settings
     ids: dict[str, str]
     tokens: dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def world(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(ground: Ground, lasting_copy_of: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("world") / "data"
     shutil.copytree(ground.folder, folder)
-    return asyncio.run(_make_world(ground, folder))
+    settings = Settings(
+        data_dir=folder, database=lasting_copy_of(ground.database), requests_per_second=0, drain_seconds=1
+    )
+    return asyncio.run(_make_world(ground, settings))
 
 
-async def _make_world(ground: Ground, folder: Path) -> World:
-    settings = Settings(data_dir=folder, requests_per_second=0, drain_seconds=1)
+async def _make_world(ground: Ground, settings: Settings) -> World:
     async with open_hub(settings) as hub, front_door(hub) as session:
         alice, charlie = person_of(ground.alices, session), person_of(ground.charlies, session)
         people = {
@@ -151,7 +154,7 @@ async def _make_world(ground: Ground, folder: Path) -> World:
             "revoked": await member(hub, alice, "rita", Role.ADMIN),
         }
         ids = await _make_things(people)
-        return World(folder, ids, {name: person.token for name, person in people.items()} | {"nobody": ""})
+        return World(settings, ids, {name: person.token for name, person in people.items()} | {"nobody": ""})
 
 
 async def _make_things(people: dict[str, Person]) -> dict[str, str]:
@@ -196,10 +199,14 @@ async def made(person: Person, path: str, body: Any) -> str:
 
 
 @pytest.fixture
-def settings(world: World, tmp_path: Path) -> Settings:
-    shutil.copytree(world.folder, tmp_path / "data")
+def settings(world: World, copy_of: Callable[[str], str], tmp_path: Path) -> Settings:
+    shutil.copytree(world.settings.data_dir, tmp_path / "data")
     return Settings(
-        data_dir=tmp_path / "data", requests_per_second=0, organization_requests_per_second=0, drain_seconds=1
+        data_dir=tmp_path / "data",
+        database=copy_of(world.settings.database),
+        requests_per_second=0,
+        organization_requests_per_second=0,
+        drain_seconds=1,
     )
 
 

@@ -15,6 +15,7 @@ from jackfield_hub.http_protocol import MAX_HEAD_BYTES
 from jackfield_hub.hub import Hub
 from jackfield_hub.server import open_socket, serving
 from tests.hub.people import Person
+from tests.hub.stored import IS_POSTGRES
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n"
 WAIT_SECONDS = 10
@@ -247,6 +248,7 @@ async def test_what_breaks_inside_is_answered_with_an_id_and_nothing_else(
     assert request_id in capsys.readouterr().err
 
 
+@pytest.mark.skipif(IS_POSTGRES, reason="it hides the database's file; test_postgres_outages.py restarts a server")
 async def test_a_database_that_is_away_is_a_503_and_comes_back(hub: Hub, alice: Person) -> None:
     core = hub.settings.data_dir / "core.db"
     await hub.database.close()

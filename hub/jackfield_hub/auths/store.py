@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, func, or_, select, update
 
 from jackfield.exchange import JsonObject
 from jackfield_hub.auths.sealed_rows import SEALED, SealedRow, SealedTable
@@ -98,15 +98,24 @@ async def list_sealed_with_old_key(tx: Transaction, sealed: SealedTable, limit: 
         .limit(limit)
         .with_for_update(of=table)  # Postgres: nobody changes them meanwhile. SQLite has one writer.
     )
-    return [
-        SealedRow(
-            sealed,
-            row["id"],
-            SealedKey(row["key_id"], row["organization_id"], row["sealed_key"]),
-            {field: row[field] for field in sealed.fields},
-        )
-        for row in rows
-    ]
+    return [_to_sealed_row(sealed, row) for row in rows]
+
+
+async def list_one_of_each_key(tx: Transaction, sealed: SealedTable) -> Sequence[SealedRow]:
+    """Return one row of this table for each data key that seals any."""
+    table = metadata.tables[sealed.name]
+    one_of_each: Select[Any] = select(func.min(table.c.id)).group_by(table.c.key_id)
+    rows = await tx.rows(
+        select(table, data_keys.c.sealed_key)
+        .join(data_keys, data_keys.c.id == table.c.key_id)
+        .where(table.c.id.in_(one_of_each))
+    )
+    return [_to_sealed_row(sealed, row) for row in rows]
+
+
+def _to_sealed_row(sealed: SealedTable, row: RowMapping) -> SealedRow:
+    key = SealedKey(row["key_id"], row["organization_id"], row["sealed_key"])
+    return SealedRow(sealed, row["id"], key, {field: row[field] for field in sealed.fields})
 
 
 async def replace_sealed(tx: Transaction, row: SealedRow, key: SealedKey, fields: Mapping[str, bytes]) -> None:

@@ -30,6 +30,11 @@ def upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
+def newest_step() -> str:
+    """Return the name of the step that `upgrade` leads to."""
+    return str(ScriptDirectory(str(FOLDER)).get_current_head())
+
+
 def config_for(connection: Connection, folder: Path = FOLDER) -> Config:
     """Return how alembic reads the steps in this folder and runs them on this connection."""
     config = Config(attributes={"connection": connection})

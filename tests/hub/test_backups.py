@@ -1,0 +1,242 @@
+"""`jackfield database`: what is backed up can be brought back elsewhere, and damage is found before it is missed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from jackfield_hub.auths.master_key import MasterKeyMistake
+from jackfield_hub.database_command import database
+from jackfield_hub.hub import Hub, open_hub
+from jackfield_hub.settings import Settings
+from tests.hub.people import Person, front_door
+from tests.hub.postgres import Postgres
+from tests.hub.shop import KEY, put_in_place, third_party
+from tests.hub.signed_in import AUTHS
+from tests.hub.stored import IS_POSTGRES, all_that_is_stored, stored, stored_values
+
+ROOT = Path(__file__).parents[2]
+CALL = "/core/v1/connectors/shop/versions/1.0/call"
+DIES_HALF_WAY = """
+import asyncio, os, signal, sys
+from jackfield_hub.database import Database
+from jackfield_hub.migrations import upgrade
+
+def change(connection):
+    upgrade(connection)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(Database(sys.argv[1])._change_tables(change))
+"""
+
+
+async def run(command: str, settings: Settings, *arguments: str) -> Result:
+    """Run the command as an operator does, beside the hub."""
+    place = ["--data", str(settings.data_dir), *(["--database", settings.database] if settings.database else [])]
+    answer = await asyncio.to_thread(CliRunner().invoke, database, [command, *arguments, *place])
+    assert answer.exception is None or isinstance(answer.exception, SystemExit), answer.exception
+    return answer
+
+
+def said(answer: Result) -> str:
+    """What it told people, whatever the width of their terminal."""
+    return " ".join(answer.stderr.split())
+
+
+async def checks(settings: Settings) -> tuple[int, dict[str, dict[str, Any]]]:
+    answer = await run("check", settings, "--json")
+    return answer.exit_code, {one["name"]: one for one in json.loads(answer.stdout)["elements"]}
+
+
+async def furnish(hub: Hub, alice: Person, url: str) -> str:
+    """Have Alice keep a connector and an auth for it, and call it once; return the id of the auth."""
+    await put_in_place(hub, alice.organization_id, url, sign_in='ApiKey("X-Key")')
+    for (digest,) in stored_values(hub.settings, "SELECT bundle_digest FROM connectors"):
+        await hub.bundles.share(digest)
+    [environment] = (await alice.get("/core/v1/services/shop/versions/1/environments")).json["elements"]
+    wanted = {"name": "x", "serviceEnvironmentId": environment["id"], "credentials": {"apiKey": KEY}}
+    auth_id = (await alice.post(AUTHS, wanted)).json["id"]
+    assert await is_signed(alice, auth_id)
+    return auth_id
+
+
+async def is_signed(person: Person, auth_id: str) -> bool:
+    answer = await person.post(CALL, {"operation": "get_product", "input": {"product_id": 7}, "authId": auth_id})
+    return answer.json["output"].get("signed", False)
+
+
+@pytest.fixture(params=["the same", "the other"])
+def elsewhere(
+    request: pytest.FixtureRequest, settings: Settings, tmp_path: Path, new_database: Callable[[], str]
+) -> Settings:
+    """A place for a hub where nothing is yet, on the same kind of database and on the other."""
+    url = new_database()
+    if request.param == "the other":
+        server: Postgres = request.getfixturevalue("postgres")
+        url = "" if IS_POSTGRES else server.new_database()
+    return settings.model_copy(update={"data_dir": tmp_path / "elsewhere", "database": url})
+
+
+async def test_f50_a_hub_goes_on_elsewhere_with_its_key_and_does_not_start_without(
+    hub: Hub, alice: Person, settings: Settings, elsewhere: Settings, tmp_path: Path
+) -> None:
+    async with third_party() as shop:
+        auth_id = await furnish(hub, alice, shop.url)
+        made = await run("backup", settings, str(tmp_path / "hub.backup"))
+        assert (made.exit_code, "The master key is not" in said(made)) == (0, True), made.stderr
+
+        restored = await run("restore", elsewhere, str(tmp_path / "hub.backup"))
+
+        assert (restored.exit_code, "keys/master.key" in said(restored)) == (0, True), restored.stderr
+        with pytest.raises(MasterKeyMistake):
+            async with open_hub(elsewhere):
+                pass
+        shutil.copytree(settings.data_dir / "keys", elsewhere.data_dir / "keys", dirs_exist_ok=True)
+        assert (await checks(elsewhere))[0] == 0
+        async with open_hub(elsewhere) as other, front_door(other) as session:
+            moved = replace(alice, session=session)
+            assert await is_signed(moved, auth_id)
+            assert (await moved.get("/v1/usage")).json["tasks"] == 2
+            await put_in_place(other, alice.organization_id, shop.url, name="another")
+    assert len(stored(elsewhere, "SELECT * FROM users")) == len(stored(settings, "SELECT * FROM users"))
+
+
+async def test_a_backup_tells_no_secret_unless_the_key_was_asked_for(
+    hub: Hub, alice: Person, settings: Settings, tmp_path: Path
+) -> None:
+    async with third_party() as shop:
+        await furnish(hub, alice, shop.url)
+    key = (settings.data_dir / "keys" / "master.key").read_bytes()
+
+    for arguments in ([], ["--with-key"]):
+        file = tmp_path / f"{len(arguments)}.backup"
+        assert (await run("backup", settings, str(file), *arguments)).exit_code == 0
+        assert file.stat().st_mode & 0o777 == 0o600
+        with tarfile.open(file) as archive:
+            members = [archive.extractfile(one) for one in archive.getmembers() if one.isfile()]
+            content = b"\n".join(member.read() for member in members if member is not None)
+        assert KEY.encode() not in content
+        assert alice.token.encode() not in content
+        assert (key in content) == bool(arguments)
+
+
+async def test_a_backup_replaces_nothing(hub: Hub, settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "hub.backup"
+    assert (await run("backup", settings, str(file))).exit_code == 0
+
+    again, onto_a_hub = await run("backup", settings, str(file)), await run("restore", settings, str(file))
+
+    assert (again.exit_code, "is there already" in said(again)) == (1, True)
+    assert (onto_a_hub.exit_code, "is not empty" in said(onto_a_hub)) == (1, True)
+    assert len(stored(settings, "SELECT * FROM organizations")) == 2
+
+
+async def test_half_a_backup_leaves_nothing_behind(
+    hub: Hub, settings: Settings, elsewhere: Settings, tmp_path: Path
+) -> None:
+    whole, half = tmp_path / "hub.backup", tmp_path / "half.backup"
+    await run("backup", settings, str(whole))
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+
+    refused = await run("restore", elsewhere, str(half))
+
+    assert (refused.exit_code, "is not whole" in said(refused)) == (1, True), refused.stderr
+    assert [path.name for path in elsewhere.data_dir.iterdir()] == ["hub.lock"]
+    assert (await run("restore", elsewhere, str(whole))).exit_code == 0
+
+
+async def test_a_hub_that_is_well_passes_every_check(hub: Hub, alice: Person, settings: Settings) -> None:
+    async with third_party() as shop:
+        await furnish(hub, alice, shop.url)
+
+    exit_code, found = await checks(settings)
+
+    assert exit_code == 0, found
+    assert set(found) == {"organizations", "tables", "pages and references", "ledger", "bundles", "secrets"}
+    assert found["bundles"]["found"] == "1 connectors, as they were built"
+
+
+async def test_every_damage_is_found_and_named(hub: Hub, alice: Person, settings: Settings) -> None:
+    async with third_party() as shop:
+        await furnish(hub, alice, shop.url)
+    for bundle in (settings.data_dir / "bundles").iterdir():
+        shutil.rmtree(bundle)
+    (settings.data_dir / "keys" / "master.key").unlink()
+    stored(settings, "UPDATE totals SET tasks = 0")
+    stored(settings, "DELETE FROM contents") if IS_POSTGRES else None
+
+    exit_code, found = await checks(settings)
+
+    assert exit_code == 1
+    bad = {name for name, one in found.items() if not one["isWell"]}
+    assert bad == {"bundles", "ledger", "secrets"}
+    assert "shop 1.0" in found["bundles"]["found"]
+    assert alice.organization_id in found["ledger"]["found"]
+    assert all(found[name]["nextStep"] for name in bad)
+
+
+@pytest.mark.skipif(IS_POSTGRES, reason="it is about the pages of a file")
+async def test_a_damaged_page_is_found(settings: Settings) -> None:
+    core = settings.data_dir / "core.db"
+    content = bytearray(core.read_bytes())
+    middle = len(content) // 2 // 4096 * 4096
+    content[middle : middle + 4096] = os.urandom(4096)
+    core.write_bytes(content)
+
+    exit_code, found = await checks(settings)
+
+    assert exit_code == 1
+    assert any(not one["isWell"] for one in found.values())
+
+
+def test_f48_a_migration_that_was_killed_half_way_is_done_again_from_the_start(
+    empty_database: str, tmp_path: Path
+) -> None:
+    killed = subprocess.run([sys.executable, "-c", DIES_HALF_WAY, empty_database], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+
+    command = [sys.executable, "-m", "jackfield.cli", "database", "migrate", "--data", str(tmp_path)]
+    both = [subprocess.Popen([*command, "--database", empty_database]) for _ in range(2)]  # at the same time
+
+    assert [one.wait(60) for one in both] == [0, 0]
+    settings = Settings(data_dir=tmp_path, database=empty_database)
+    assert stored_values(settings, "SELECT count(*) FROM organizations") == [(0,)]
+    assert b"0001" in all_that_is_stored(settings)
+
+
+@pytest.mark.skipif(IS_POSTGRES, reason="it is about SQLite's files; Postgres sees to its own")
+def test_f15_whatever_moment_the_power_fails_what_was_acknowledged_is_there(tmp_path: Path) -> None:
+    program = "from tests.hub.test_ledger import WRITER; exec(WRITER)"
+    (tmp_path / "live").mkdir()
+    live, acknowledged = tmp_path / "live" / "usage.db", set[str]()
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(live)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as writer:
+        assert writer.stdout is not None
+        for moment in range(12):
+            acknowledged |= {writer.stdout.readline().strip() for _ in range(1 + 37 * moment % 211)}
+            os.kill(writer.pid, signal.SIGSTOP)
+            copy = shutil.copytree(live.parent, tmp_path / f"copy-{moment}", ignore=shutil.ignore_patterns("*-shm"))
+            os.kill(writer.pid, signal.SIGCONT)
+            with closing(sqlite3.connect(copy / "usage.db")) as connection:
+                assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+                there = {task_id for (task_id,) in connection.execute("SELECT task_id FROM tasks")}
+                [(counted,)] = connection.execute("SELECT tasks FROM totals")
+            assert acknowledged <= there
+            assert counted == len(there)
+        writer.kill()
