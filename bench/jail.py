@@ -226,6 +226,7 @@ async def _neighbours(subject: Subject, rounds: int, calls: int) -> list[Row]:
         alone.append(await _ninety_nine(subject, calls))
         for nuisance, seen in beside.items():
             noise = asyncio.create_task(_make_noise(subject, nuisance, f"noisy-{nuisance}-{number}"))
+            await asyncio.sleep(2 * subject.pool.limits.look_seconds)  # who has just begun looks like anybody else
             seen.append(await _ninety_nine(subject, calls))
             noise.cancel()
             with suppress(asyncio.CancelledError):
@@ -247,7 +248,7 @@ async def _make_noise(subject: Subject, nuisance: str, organization: str) -> Non
 async def _ninety_nine(subject: Subject, calls: int) -> float:
     """Return the 99th percentile of calls with a request in them, made at a steady pace."""
     seen: list[float] = []
-    for _ in range(max(calls, 200)):
+    for _ in range(max(2 * calls, 500)):  # a hundredth of them are enough to be counted
         seen.append(await subject.timed("ask"))
         await asyncio.sleep(0.002)
     return quantiles(seen, n=100)[98]

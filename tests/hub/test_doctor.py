@@ -53,6 +53,19 @@ def test_what_a_host_lacks_for_a_jail_is_named(missing: str, exit_code: int, fou
     assert checks["workers"]["nextStep"]
 
 
+@pytest.mark.parametrize("system", ["Darwin", "FreeBSD"])
+def test_another_system_than_linux_is_told_where_connectors_can_run(
+    monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    monkeypatch.setattr("platform.system", lambda: system)
+
+    exit_code, checks = look()
+
+    assert exit_code == 1
+    assert f"connectors run on Linux only, and this is {system}" in checks["workers"]["found"]
+    assert "in a Linux container or virtual machine" in checks["workers"]["found"]
+
+
 def test_a_hub_is_well_when_its_folder_is_its_owners_alone(settings: Settings) -> None:
     settings.data_dir.chmod(0o700)
     for path in settings.data_dir.rglob("*"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import time
 from collections.abc import Callable
 
@@ -15,6 +16,10 @@ from jackfield_hub.sandbox.launcher import Launcher, ZygoteLost
 log = structlog.get_logger(__name__)
 
 RESTART_SECONDS = 0.5
+NOT_LINUX = (
+    "connectors run on Linux only, and this is {}: run the hub in a Linux container or virtual machine. "
+    "To write and test connectors you need no hub"
+)
 
 
 class Keeper:
@@ -46,6 +51,8 @@ class Keeper:
 
     async def start(self) -> None:
         """Start the zygote. Raises ZygoteLost when it does not rise, in no rung or not in the one asked for."""
+        if platform.system() != "Linux":
+            raise ZygoteLost(NOT_LINUX.format(platform.system()))
         await self._climb(self._wanted or Rung.NAMESPACES)
 
     async def launcher(self, deadline: float) -> Launcher:
