@@ -16,10 +16,10 @@ import pytest
 
 from jackfield_hub.files import sweep
 from jackfield_hub.files.names import file_name
-from jackfield_hub.hub import Hub
+from jackfield_hub.hub import Hub, open_hub
 from jackfield_hub.settings import Settings
 from tests.hub.people import Answer, Person, end_user
-from tests.hub.processes import running
+from tests.hub.processes import HubProcess, running
 
 MEBIBYTE = 1024 * 1024
 
@@ -318,18 +318,10 @@ async def test_a_full_disk_is_said_and_leaves_nothing(hub: Hub, alice: Person, m
 
 def test_a_hub_killed_in_the_middle_of_a_file_leaves_nothing_after_a_sweep(tmp_path: Path):
     with running(tmp_path / "data") as hub:
-        address = urlsplit(hub.url)
-        head = (
-            f"POST /v1/files HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: {20 * MEBIBYTE}\r\n"
-            f"Authorization: Bearer {hub.tokens['masterToken']}\r\n\r\n"
-        )
-        asyncio.run(_send_half(address.hostname or "", address.port or 0, head.encode(), hub.data))
-        hub.kill()
+        asyncio.run(_kill_in_the_middle_of_a_file(hub))
         assert [path for path in (hub.data / "files").rglob("*") if path.is_file()]
 
     async def clean_up() -> int:
-        from jackfield_hub.hub import open_hub
-
         async with open_hub(Settings(data_dir=hub.data), clock=lambda: time.time() + 3700) as reopened:
             return await sweep.sweep(reopened)
 
@@ -337,12 +329,17 @@ def test_a_hub_killed_in_the_middle_of_a_file_leaves_nothing_after_a_sweep(tmp_p
     assert not [path for path in (hub.data / "files").rglob("*") if path.is_file()]
 
 
-async def _send_half(host: str, port: int, head: bytes, data: Path) -> None:
-    _, writer = await asyncio.open_connection(host, port)
-    writer.write(head + bytes(8 * MEBIBYTE))
-    await writer.drain()
-    for _ in range(500):
-        if any(path.stat().st_size >= 4 * MEBIBYTE for path in (data / "files").rglob("*") if path.is_file()):
+async def _kill_in_the_middle_of_a_file(hub: HubProcess) -> None:
+    address = urlsplit(hub.url)
+    _, writer = await asyncio.open_connection(address.hostname, address.port)
+    head = (
+        f"POST /v1/files HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: {20 * MEBIBYTE}\r\n"
+        f"Authorization: Bearer {hub.tokens['masterToken']}\r\n\r\n"
+    )
+    writer.write(head.encode() + bytes(8 * MEBIBYTE))
+    for _ in range(1000):
+        if any(path.stat().st_size >= 4 * MEBIBYTE for path in (hub.data / "files").rglob("*") if path.is_file()):
             break
         await asyncio.sleep(0.02)
+    await asyncio.to_thread(hub.kill)
     writer.transport.abort()

