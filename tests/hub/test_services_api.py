@@ -21,6 +21,8 @@ WAY = sign_in_to_json(
     OAuth2Code(authorize_url="https://login.diary.example/ask", token_url="https://login.diary.example/token")
 )
 
+BASIC = {"kind": "basic"}
+
 
 def wanted(**more: Any) -> dict[str, Any]:
     return {"name": "diary", "title": "Diary", "baseUrl": "https://api.diary.example/v1", "signIn": WAY, **more}
@@ -42,6 +44,21 @@ async def test_a_service_is_registered_listed_read_and_changed(alice: Person) ->
     assert changed.json["title"] == "My diary"
     assert changed.json["hosts"] == []
     assert (await alice.get(ONE)).json == changed.json
+
+
+async def test_an_environment_may_sign_in_in_another_way(alice: Person) -> None:
+    environments = [
+        {"title": "Key", "signIn": {"kind": "api_key", "name": "X-Key"}},
+        {"title": "Pair", "signIn": BASIC},
+    ]
+    await alice.post(SERVICES, wanted(environments=environments))
+
+    listed = (await alice.get("/core/v1/services/diary/versions/1/environments")).json["elements"]
+
+    asked = {one["title"]: (one["authenticationType"], list(one["credentialsSchema"]["properties"])) for one in listed}
+    assert asked["Key"] == ("token", ["apiKey"])
+    assert asked["Pair"] == ("token", ["username", "password"])
+    assert asked["Production"][0] == "oauth2"
 
 
 async def test_a_service_can_be_registered_once(alice: Person) -> None:

@@ -108,10 +108,12 @@ def needed_hosts(base_url: str, hosts: Sequence[str]) -> frozenset[str]:
 
 
 def _sign_in(way: SignIn, settings: JsonObject) -> SignIn:
+    """Return the way with these settings; when they name another kind of way, that one."""
     if not settings:
         return way
+    is_another = settings.get("kind", way.kind) != way.kind
     try:
-        return sign_in_from_json({**sign_in_to_json(way), **settings, "kind": way.kind})
+        return sign_in_from_json(settings if is_another else {**sign_in_to_json(way), **settings})
     except ValueError as mistake:
         raise InvalidInput(f"Invalid value for: body (the sign-in: {mistake})") from None
 

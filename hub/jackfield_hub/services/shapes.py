@@ -63,7 +63,9 @@ class WantedEnvironment(_Body):
     base_url: Text = Field(default="", alias="baseUrl", description="For example that of a sandbox.")
     hosts: list[Text] = Field(default=[], max_length=100)
     sign_in: dict[str, Any] = Field(
-        default={}, alias="signIn", description="Settings of the sign-in that are different, such as `token_url`."
+        default={},
+        alias="signIn",
+        description="Settings of the sign-in that are different, such as `token_url`; or a sign-in of another `kind`.",
     )
     scopes: list[ScopeOption] | None = Field(default=None, max_length=500)
     properties: dict[Key, Text] = Field(default={}, description="The custom properties with the scope `app`.")
