@@ -4,6 +4,7 @@ Both rungs are compared with workers that have no jail (R4), by turns and in one
 
 warm         one call after another in a worker that lives, and the same with a request to a third party in it
 cold         the first call of an organization: a worker is forked, confined, and imports the connector
+alone        the same call in a process of its own (isolation: call): one that waits, and one call right after another
 deadline     a loop that blocks every signal: how long after its deadline it is answered, and its process gone
 neighbour    calls of one organization while another one crashes, takes memory, floods its log, answers 100 MB
 """
@@ -17,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
 from statistics import median, quantiles
@@ -31,6 +32,7 @@ from bench.processes import tree
 from bench.results import RESULTS
 from bench.variants import environment
 from jackfield.exchange import Request, Response
+from jackfield.manifest import Isolation
 from jackfield.runner import Call
 from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.limits import Limits
@@ -130,6 +132,17 @@ class Subject:
     async def cold(self) -> float:
         return await self.timed("echo", f"stranger-{next(self._strangers)}")
 
+    async def alone(self, pause: float) -> float:
+        """Return the milliseconds of one call in a process that has run nothing else."""
+        await asyncio.sleep(pause)
+        key = WorkerKey("alone", "small~1.0", self._bundle.digest)
+        own = replace(self._bundle, isolation=Isolation.CALL)
+        began = time.perf_counter()
+        call, deadline = Call("echo", {}, BASE_URL), time.monotonic() + PATIENCE_SECONDS
+        outcome = await self.pool.call(key, own, call, _send, deadline)
+        assert outcome.is_success, outcome
+        return (time.perf_counter() - began) * 1000
+
     async def overdue(self) -> tuple[float, float]:
         """Return how many milliseconds after its deadline a loop is answered, and its process gone."""
         await self.timed("echo", "looper")
@@ -160,6 +173,7 @@ async def compare(rounds: int, calls: int) -> list[Row]:
                 *await comparison.ratios("warm, echo", lambda one: one.timed("echo"), calls),
                 *await comparison.ratios("warm, one request", lambda one: one.timed("ask"), calls),
                 *await comparison.differences("cold", lambda one: one.cold(), 8),
+                *await _alone(subjects, rounds, calls),
                 *await _overdue(subjects, rounds),
                 *await _neighbours(subjects[Rung.NAMESPACES], rounds, calls),
             ]
@@ -207,6 +221,19 @@ class Comparison:
             for rung, subject in self.subjects.items():
                 seen[rung].append(await measure(subject))
         return {rung: median(values) for rung, values in seen.items()}
+
+
+async def _alone(subjects: dict[Rung, Subject], rounds: int, calls: int) -> list[Row]:
+    """Return what a process for each call costs, beside a warm call in the worker of the organization."""
+    rows: list[Row] = []
+    for rung in (Rung.NAMESPACES, Rung.NO_NAMESPACES):
+        one = subjects[rung]
+        warm = median([await one.timed("echo") for _ in range(calls)])
+        for what, pause in (("alone, one waits", 0.2), ("alone, none waits", 0.0)):
+            await one.alone(0.0)
+            taken = median([await one.alone(pause) for _ in range(rounds * 10)])
+            rows.append(Row(what, rung, taken, taken - warm, "ms more"))
+    return rows
 
 
 async def _overdue(subjects: dict[Rung, Subject], rounds: int) -> list[Row]:
