@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -47,6 +48,7 @@ class Row:
     told: dict[str, str]
     body: Any = None
     ids: dict[str, str] = field(default_factory=dict[str, str])  #: instead of the world's
+    query: str = ""
 
 
 def row(outside: str, end_users: str, *colleagues: str, body: Any = None, **more: Any) -> Row:
@@ -103,6 +105,11 @@ TABLE: dict[str, Row] = {
     f"PUT {AUTH}": row(*OF_ANN, but=ANN, body={"name": "Mine", "credentials": {}, "userData": {}}),
     f"DELETE {AUTH}": row(*OF_ANN, but=ANN),
     "DELETE /v1/tokens/{token_id}": row(HIDDEN, HIDDEN, HIDDEN, HIDDEN, HIDDEN, MAY, MAY),
+    "DELETE /v1/files/{file_id}": row(HIDDEN, HIDDEN, FORBIDDEN, MAY, MAY, MAY, MAY),
+    # Who has a link needs no token; who has none is told the same with any.
+    "GET /v1/files/{file_id}": Row(
+        dict.fromkeys((*PEOPLE, *NOBODY), SAME), query=f"?expires=9999999999&signature={'0' * 64}"
+    ),
     f"GET {NAMESPACE}": row(*PEOPLE_SEEN),
     f"POST {NAMESPACE}": row(*PEOPLE_MANAGED, but=MANAGED, body={"namespace": "acme"}),
     f"GET {USER}": row(*PEOPLE_SEEN),
@@ -189,6 +196,7 @@ async def _make_things(people: dict[str, Person]) -> dict[str, str]:
         "user_id": dave_id,
         "invite_id": (await alice.post("/core/v1/invites", invitation)).json["inviteId"],
         "workspace_id": workspace_id,
+        "file_id": urlsplit((await alice.post("/v1/files", {})).json["url"]).path.rpartition("/")[2],
     }
 
 
@@ -219,12 +227,12 @@ async def test_everybody_is_told_what_is_theirs_to_know(
 
     for name in sorted(asked.told, key=lambda name: asked.told[name] == MAY):
         person = Person(door, "", world.tokens[name])
-        real, unknown = await ask(person, address, ids, asked.body), await ask(person, address, NOTHING, asked.body)
+        real, unknown = [await ask(person, address + asked.query, those, asked.body) for those in (ids, NOTHING)]
 
         assert verdict(real, unknown, asked.told[name]), (name, asked.told[name], real, unknown)
 
 
-IDS = ("deployment", "environment", "auth", "token", "user", "invite", "organization", "workspace", "call")
+IDS = ("deployment", "environment", "auth", "token", "user", "invite", "organization", "workspace", "call", "file")
 NOTHING = {"name": "nope", "version": "9", "email": "nobody@example.com", **{f"{what}_id": UNKNOWN for what in IDS}}
 
 
