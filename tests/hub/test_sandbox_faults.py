@@ -490,5 +490,5 @@ def memory_of(pid: int) -> bytes:
             if "w" in permissions or "heap" in line:
                 with suppress(OSError, OverflowError):
                     memory.seek(start)
-                    pieces.append(memory.read(end - start))
+                    pieces.append(memory.read(end - start).replace(bytes(4096), b""))  # most of it was never used
     return b"".join(pieces)

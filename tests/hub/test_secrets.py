@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -32,20 +32,27 @@ class Nothing:
 @shop.operation
 def look(nothing: Nothing, http: Http) -> dict:
     """Ask, print what came, and give it back."""
-    answer = http.get("/mirror", accept=range(100, 600))
+    answer = http.post("/mirror", json={{"a": 1}}, accept=range(100, 600))
     print(answer.text, dict(answer.headers))
     return {{"text": answer.text, "headers": dict(answer.headers), "url": answer.url}}
 
 @shop.operation
 def look_and_fail(nothing: Nothing, http: Http) -> dict:
     """Ask, and fail with what came in the message."""
-    raise ValueError(http.get("/mirror?status=500", accept=range(100, 600)).text)
+    answer = http.post("/mirror?status=500", json={{"a": 1}}, accept=range(100, 600))
+    raise ValueError(answer.text)
 
 @shop.operation
 def refused(nothing: Nothing, http: Http) -> dict:
     """Ask, and be refused with what was sent in the body."""
-    return http.get("/mirror?status=403").json()
+    answer = http.post("/mirror?status=403", json={{"a": 1}})
+    return answer.json()
 '''
+ASYNC_CODE = (
+    CODE.replace("import Http", "import AsyncHttp as Http")
+    .replace("\ndef ", "\nasync def ")
+    .replace("= http", "= await http")
+)
 
 KIT = "__import__('jackfield')"  # the shop's connector imports a few names only
 WAYS = {
@@ -53,6 +60,7 @@ WAYS = {
     "basic": (f"{KIT}.Basic()", ["password"]),
     "header": ('ApiKey("X-Key")', ["apiKey"]),
     "query": (f'ApiKey("key", {KIT}.auth.Place.QUERY)', ["apiKey"]),
+    "body": (f'ApiKey("key", {KIT}.auth.Place.BODY)', ["apiKey"]),
     "cookie": (f'ApiKey("session", {KIT}.auth.Place.COOKIE)', ["apiKey"]),
 }
 SPELLINGS: tuple[Callable[[bytes], bytes], ...] = (
@@ -76,7 +84,7 @@ class Mirror:
     async def answer(self, request: web.Request) -> web.Response:
         self.asked += 1
         await self.may_answer.wait()
-        seen = [*request.headers.values(), *request.query.values(), *request.cookies.values()]
+        seen = [*request.headers.values(), *request.query.values(), *request.cookies.values(), await request.text()]
         seen += [part for text in seen for part in text.split(" ")]
         words = b"\n".join(spell(text.encode()) for text in seen for spell in SPELLINGS)
         status = int(request.query.get("status", "200"))
@@ -87,7 +95,7 @@ class Mirror:
 async def mirror() -> AsyncGenerator[Mirror]:
     mirror = Mirror()
     application = web.Application()
-    application.router.add_get("/mirror", mirror.answer)
+    application.router.add_post("/mirror", mirror.answer)
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -141,11 +149,11 @@ def planted(environment: list[str], hub: Hub, alice: Person, bob: Person, charli
     return [master_key, *(text.encode() for text in texts)]
 
 
-async def store_auths(hub: Hub, alice: Person, third_party: Mirror) -> dict[str, dict[str, Any]]:
+async def store_auths(hub: Hub, alice: Person, third_party: Mirror, code: str) -> dict[str, dict[str, Any]]:
     """Put a connector for each way to sign in in place, and store an auth for each; return what was stored."""
     stored: dict[str, dict[str, Any]] = {}
     for name, (way, _) in WAYS.items():
-        await put_in_place(hub, alice.organization_id, third_party.url, name=name, title=name, sign_in=way, code=CODE)
+        await put_in_place(hub, alice.organization_id, third_party.url, name=name, title=name, sign_in=way, code=code)
         environments = await alice.get(f"/core/v1/services/{name}/versions/1/environments")
         credentials = {key: f"s3cr3t/{os.urandom(9).hex()}+ü" if key != "username" else "ann" for key in keys_of(name)}
         answer = await alice.post(
@@ -171,8 +179,10 @@ def secrets_of(auths: dict[str, dict[str, Any]]) -> list[bytes]:
     return [*secrets, base64.b64encode(pair)]
 
 
-def found_in(where: bytes, secrets: list[bytes]) -> list[bytes]:
-    return [secret for secret in secrets for spell in SPELLINGS if spell(secret) in where]
+def found_in(
+    where: bytes, secrets: list[bytes], spellings: Iterable[Callable[[bytes], bytes]] = SPELLINGS
+) -> list[bytes]:
+    return [secret for secret in secrets for spell in spellings if spell(secret) in where]
 
 
 async def ask(alice: Person, name: str, operation: str, auth: dict[str, Any]) -> bytes:
@@ -185,10 +195,11 @@ def memories_of_workers(hub: Hub) -> list[bytes]:
     return [memory_of(pid) for pid in (first, *processes_below(first))]
 
 
+@pytest.mark.parametrize("code", [CODE, ASYNC_CODE], ids=["def", "async def"])
 async def test_no_secret_is_in_the_memory_of_a_worker_while_calls_run(
-    hub: Hub, alice: Person, third_party: Mirror, planted: list[bytes]
+    hub: Hub, alice: Person, third_party: Mirror, planted: list[bytes], code: str
 ):
-    auths = await store_auths(hub, alice, third_party)
+    auths = await store_auths(hub, alice, third_party, code)
     third_party.may_answer.clear()
     calls = [asyncio.create_task(ask(alice, name, "look", auth)) for name, auth in auths.items()]
     await until(lambda: third_party.asked == len(calls))
@@ -199,16 +210,18 @@ async def test_no_secret_is_in_the_memory_of_a_worker_while_calls_run(
     memories += memories_of_workers(hub)
 
     secrets = [*planted, *secrets_of(auths)]
-    assert len(secrets) >= 19
+    assert len(secrets) >= 20
     assert len(memories) >= 2 * (len(auths) + 1)
     assert all(b"jackfield" in memory for memory in memories)
-    assert not any(found_in(memory, secrets) for memory in memories)
+    kept_as = (bytes, base64.b64encode)  # nobody would keep one in another way, and to look takes long
+    assert not any(found_in(memory, secrets, kept_as) for memory in memories)
 
 
-async def test_no_secret_is_in_a_frame_a_log_or_an_answer(
-    hub: Hub, alice: Person, third_party: Mirror, frames: bytearray, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("code", [CODE, ASYNC_CODE], ids=["def", "async def"])
+async def test_no_secret_is_in_a_frame_a_log_or_an_answer(  # noqa: PLR0917 - fixtures
+    hub: Hub, alice: Person, third_party: Mirror, frames: bytearray, capsys: pytest.CaptureFixture[str], code: str
 ):
-    auths = await store_auths(hub, alice, third_party)
+    auths = await store_auths(hub, alice, third_party, code)
 
     answers = [
         await ask(alice, name, operation, auth)
