@@ -8,10 +8,12 @@ import socket
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from typing import cast
 
 from uvicorn import Config, Server
 
 from jackfield_hub.app import create_app
+from jackfield_hub.door import Door
 from jackfield_hub.http_protocol import JackfieldProtocol, Patience
 from jackfield_hub.hub import Hub
 
@@ -53,7 +55,9 @@ async def serving(hub: Hub, listener: socket.socket, patience: Patience = PATIEN
     server = Server(_config(hub))
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
-    await server.startup(sockets=[listener])
+    await server.startup(sockets=[])
+    door = Door(listener, lambda: JackfieldProtocol(server.config, server.server_state, server.lifespan.state))
+    cast("list[Door]", server.servers).append(door)  # which are closed before all else
     ticking = asyncio.create_task(_tick(server, patience))
     try:
         yield server
