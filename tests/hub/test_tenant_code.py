@@ -194,6 +194,9 @@ EVALUATES_NOTHING = {
     GET /internal/v1/connectors/{name}/versions/{version}/permissions
     GET /cdk/v1/permissions/connectors/{name}/versions/{version}
     DELETE /v1/connectors/{name}/versions/{version}/permissions/{email}
+    GET /v1/calls
+    GET /v1/calls/{call_id}
+    GET /metrics
     POST /v1/files
     GET /v1/files/{file_id}
     HEAD /v1/files/{file_id}

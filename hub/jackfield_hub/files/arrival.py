@@ -129,14 +129,16 @@ class Arrival:
 async def arriving(hub: Hub, owner: FileOwner, announced_bytes: int = 0) -> AsyncGenerator[Arrival]:
     """Give what takes the bytes of a new file. Nothing is left of it when the block ends before `finish`.
 
-    Raises TooLarge, QuotaUsedUp.
+    Raises TooLarge, QuotaUsedUp; Unavailable when so many files are on their way that memory would run short.
     """
-    arrival = await _open(hub, owner, announced_bytes)
-    try:
-        yield arrival
-    finally:
-        if not arrival.is_finished:
-            await arrival.vanish()
+    with hub.bodies.room() as room:
+        room.hold(min(announced_bytes or hub.depot.draft_bytes, hub.depot.draft_bytes))
+        arrival = await _open(hub, owner, announced_bytes)
+        try:
+            yield arrival
+        finally:
+            if not arrival.is_finished:
+                await arrival.vanish()
 
 
 async def _open(hub: Hub, owner: FileOwner, announced_bytes: int) -> Arrival:

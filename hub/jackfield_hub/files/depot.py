@@ -37,6 +37,11 @@ class Draft(Protocol):
 class Depot(Protocol):
     """Keeps bytes under places such as `<organization>/<file>`."""
 
+    @property
+    def draft_bytes(self) -> int:
+        """How much memory a draft takes at most, whatever is written to it."""
+        ...
+
     async def draft(self, place: str, mime_type: str, disposition: str) -> Draft:
         """Return a draft of what shall be kept at a place. Raises DepotFull, DepotAway."""
         ...

@@ -22,6 +22,8 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class FolderDepot:
     """A folder only its owner may read."""
 
+    draft_bytes = 2 * PIECE_BYTES
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 

@@ -21,13 +21,15 @@ from jackfield_hub.settings import Settings
 if TYPE_CHECKING:
     from obstore import AsyncWritableFile
 
-PART_BYTES = 8 * 1024 * 1024
-PARTS_AT_ONCE = 2
+PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes, but for the last one
+PARTS_AT_ONCE = 1
 RETRY_SECONDS = 10
 
 
 class S3Depot:
     """A bucket, or what begins with a prefix in it."""
+
+    draft_bytes = (PARTS_AT_ONCE + 1) * PART_BYTES
 
     def __init__(self, settings: Settings) -> None:
         address = urlsplit(settings.file_store)
