@@ -21,7 +21,7 @@ Model = TypeVar("Model", bound=BaseModel)
 MAX_DEPTH = 100
 MAX_VALUES = 500_000  # ten megabytes of `[[],[],…]` would take hundreds to read, and everybody's time
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)  # one without an end is one too: read once
-_SHOWN_CHARACTERS = 100
+_SHOWN_CHARACTERS = 12
 
 
 def read_object(content: bytes) -> JsonObject:
@@ -55,8 +55,12 @@ def invalid(problem: str) -> InvalidInput:
 
 
 def shown(value: Json) -> str:
-    """Return the beginning of a value as JSON, to be recognised by whoever sent it."""
-    return orjson.dumps(value).decode()[:_SHOWN_CHARACTERS]
+    """Return a value as JSON, to be recognised by whoever sent it; of what may hold a secret only its kind: `[…]`."""
+    if isinstance(value, str) and len(value) > _SHOWN_CHARACTERS:
+        return '"…"'
+    if isinstance(value, list | dict) and value:
+        return "[…]" if isinstance(value, list) else "{…}"
+    return orjson.dumps(value).decode()
 
 
 def _count_values(content: bytes) -> int:

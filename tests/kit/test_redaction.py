@@ -80,3 +80,7 @@ def test_looking_through_a_clean_answer_costs_little():
     find.content(clean)
 
     assert time.perf_counter() - began < 2.0  # a megabyte; a generous ceiling
+
+
+def test_a_secret_is_found_without_the_spaces_that_a_header_loses() -> None:
+    assert redactor(["  correct horse "]).text("You sent: correct horse!") == "You sent: [redacted]!"

@@ -121,7 +121,8 @@ def redactor(secrets: Iterable[str]) -> Redactor:
     middle of a longer base64 text, and most of these inside one another. Secrets under six characters are left alone.
     """
     spellings: set[str] = set()
-    for secret in secrets:
+    # A header loses the spaces at its ends on the way, and so does the secret in it.
+    for secret in {form for secret in secrets for form in (secret, secret.strip())}:
         if len(secret) >= MIN_SECRET_CHARACTERS:
             spellings |= _spellings(secret)
     return Redactor(spellings)
