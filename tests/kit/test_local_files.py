@@ -11,9 +11,12 @@ from typing import TypedDict
 import pytest
 
 from jackfield import AsyncHttp, Connector, File, Http, InvalidInput, NotFound
+from jackfield.egress.recordings import Recorder, Recording, Replay
+from jackfield.egress.redaction import redactor
 from jackfield.errors import ConnectorError
 from jackfield.exchange import JsonObject
-from jackfield.testing import FakeService, local_file, read_file, run
+from jackfield.local_files import WithFiles
+from jackfield.testing import FAKE_BASE_URL, FakeService, Recorded, local_file, read_file, run
 
 shop = Connector("https://api.shop.example")
 
@@ -150,6 +153,35 @@ def test_a_file_can_be_made_of_nothing_but_bytes():
     reference = run(export, service=FakeService())["file"]
 
     assert (reference["name"], reference["mime_type"], read_file(reference)) == ("export.csv", "text/csv", b"a,1")
+
+
+def test_files_are_recorded_and_replayed(tmp_path: Path):
+    service = FakeService()
+    service.put("/store", json={"id": 7})
+    service.get("/report", content=b"\xff\x00", headers={"Content-Type": "application/x-report"})
+    recorder = Recorder(service)
+    live = Recorded(shop, WithFiles(recorder), FAKE_BASE_URL, {})
+    live.run(upload, stored(tmp_path))
+    live.run(download, Wanted("r.bin"))
+    Recording(tuple(recorder.exchanges)).write(tmp_path / "recording.json", redactor(()))
+
+    replay = Recorded(shop, WithFiles(Replay(Recording.read(tmp_path / "recording.json"))), FAKE_BASE_URL, {})
+    uploaded = replay.run(upload, stored(tmp_path, name="a.pdf"))
+    downloaded = replay.run(download, Wanted("r.bin"))
+
+    assert uploaded == {"id": 7}
+    assert read_file(downloaded["file"]) == b"\xff\x00"
+
+
+def test_a_recording_knows_another_file_from_the_one_it_saw(tmp_path: Path):
+    service = FakeService()
+    service.put("/store", json={"id": 7})
+    recorder = Recorder(service)
+    Recorded(shop, WithFiles(recorder), FAKE_BASE_URL, {}).run(upload, stored(tmp_path))
+    replay = WithFiles(Replay(Recording(tuple(recorder.exchanges))))
+
+    with pytest.raises(pytest.fail.Exception, match="not in the recording"):
+        Recorded(shop, replay, FAKE_BASE_URL, {}).run(upload, stored(tmp_path, b"another"))
 
 
 def test_a_file_that_is_not_there_is_a_mistake_of_the_input(tmp_path: Path):
