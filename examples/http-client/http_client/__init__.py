@@ -1,0 +1,1 @@
+"""A connector to any server that speaks HTTP."""
