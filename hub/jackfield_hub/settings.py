@@ -327,9 +327,10 @@ class Settings(BaseSettings):
 
     def told(self) -> JsonObject:
         """Return all of it as JSON, secrets in clear text, for another process of this hub."""
-        secrets = {name: value for name, value in self if isinstance(value, SecretStr)}
-        told = self.model_dump(mode="json", exclude=set(secrets))
-        return {**told, **{name: value.get_secret_value() for name, value in secrets.items()}}
+        secrets = {name: value.get_secret_value() for name, value in self if isinstance(value, SecretStr)}
+        headers = {name: value.get_secret_value() for name, value in self.traces_headers.items()}
+        told = self.model_dump(mode="json", exclude={*secrets, "traces_headers"})
+        return {**told, **secrets, "traces_headers": headers}
 
     @property
     def database_url(self) -> str:

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 
+import orjson
 import pytest
 
 from jackfield_hub.settings import SettingMistake, Settings, read_settings
@@ -100,3 +101,15 @@ def test_an_openid_provider_elsewhere_must_speak_tls() -> None:
     with pytest.raises(SettingMistake, match="https://"):
         read_settings(openid_issuer="http://accounts.example.com")
     assert read_settings(openid_issuer="http://127.0.0.1:9000").openid_issuer == "http://127.0.0.1:9000"
+
+
+def test_another_process_is_told_every_setting_secrets_too() -> None:
+    settings = read_settings(
+        metrics_token="a-token-for-prometheus-only",
+        traces_headers={"Authorization": "Bearer abc"},
+        master_key="bm90IHJlYWxseQ==",
+        allowed_networks="10.0.0.0/8",
+    )
+
+    assert Settings(**orjson.loads(orjson.dumps(settings.told()))) == settings
+    assert "abc" not in repr(settings)
