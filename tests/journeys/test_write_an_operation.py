@@ -16,4 +16,4 @@ def test_the_page_works_as_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     printed = paste(read_page(PAGE), tmp_path)
 
-    assert "4 passed" in printed
+    assert "5 passed" in printed
