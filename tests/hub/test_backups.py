@@ -55,7 +55,7 @@ async def run(command: str, settings: Settings, *arguments: str) -> Result:
 
 def said(answer: Result) -> str:
     """What it told people, whatever the width of their terminal."""
-    return " ".join(answer.stderr.split())
+    return " ".join(answer.stderr.replace("│", " ").split())
 
 
 async def checks(settings: Settings) -> tuple[int, dict[str, dict[str, Any]]]:

@@ -118,4 +118,4 @@ def test_every_transaction_of_the_hub_says_for_whom_it_acts() -> None:
 
 def _opens_a_transaction(function: ast.expr) -> bool:
     is_named_so = isinstance(function, ast.Attribute) and function.attr in ("transaction", "reading")
-    return is_named_so and "database" in ast.unparse(function)
+    return is_named_so and any(word in ast.unparse(function) for word in ("database", ".rows."))

@@ -99,7 +99,8 @@ async def _secrets(settings: Settings, databases: Stored) -> Check:
     except MasterKeyMistake as mistake:
         async with databases.core.reading(EVERY_ORGANIZATION) as tx:
             is_needed = not await store.is_empty(tx)
-        return Check("secrets", not is_needed, str(mistake), "put the master key back where it was")
+        found = str(mistake) if is_needed else "none yet"
+        return Check("secrets", not is_needed, found, "put the master key back where it was")
     async with databases.core.reading(EVERY_ORGANIZATION) as tx:
         shut = await list_that_do_not_open(vault, tx)
     found = f"the key here does not open those of {', '.join(sorted(shut))}" if shut else "the key here opens them"

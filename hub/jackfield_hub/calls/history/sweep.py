@@ -45,7 +45,7 @@ async def sweep(hub: Hub) -> int:
 
 async def _forget_payloads(hub: Hub) -> None:
     while True:
-        async with hub.database.transaction() as tx:
+        async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
             some = await store.delete_expired_payloads(tx, hub.clock(), BATCH)
         if some < BATCH:
             return
@@ -54,16 +54,16 @@ async def _forget_payloads(hub: Hub) -> None:
 
 async def _sum_up(hub: Hub, end: int) -> None:
     """Sum up all days before this one."""
-    async with hub.ledger.rows.reading() as tx:
+    async with hub.ledger.rows.reading(EVERY_ORGANIZATION) as tx:
         first, last = await store.first_day(tx), await store.last_summed_day(tx, None)
     if first is None:
         return
     # The last one again: we may have been stopped in the middle of it.
     for day in range(first if last is None else max(first, last), end):
-        async with hub.ledger.rows.reading() as tx:
+        async with hub.ledger.rows.reading(EVERY_ORGANIZATION) as tx:
             sums = await store.sum_up_day(tx, day)
         for start in range(0, len(sums), BATCH):
-            async with hub.ledger.rows.transaction() as tx:
+            async with hub.ledger.rows.transaction(EVERY_ORGANIZATION) as tx:
                 await store.store_sums(tx, sums[start : start + BATCH])
             await asyncio.sleep(PAUSE_SECONDS)
 
@@ -71,7 +71,7 @@ async def _sum_up(hub: Hub, end: int) -> None:
 async def _forget(hub: Hub, day: int) -> int:
     forgotten = 0
     while True:
-        async with hub.ledger.rows.transaction() as tx:
+        async with hub.ledger.rows.transaction(EVERY_ORGANIZATION) as tx:
             some = await store.delete_older(tx, day, BATCH)
         forgotten += some
         if some < BATCH:
