@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 import io
+import json
 import time
 import zipfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -17,6 +18,7 @@ from aiohttp import BodyPartReader, web
 
 from jackfield_hub.hub import Hub
 from jackfield_hub.settings import Settings
+from tests.hub import graphql
 from tests.hub.people import Answer, Person
 from tests.hub.shop import KEY, answering, put_in_place
 from tests.hub.test_files import MEBIBYTE, kept, read, send
@@ -478,6 +480,19 @@ async def test_a_file_of_another_organization_is_refused(alice: Person, charlie:
     assert "#/file: the file is not there, or not for you" in answers[0].json["message"]
     assert (await call(alice, "upload", file=unknown)).json["outcome"] == "error"
     assert depository.seen == []
+
+
+async def test_graphql_has_the_same_rules(alice: Person, charlie: Person, depository: Depository):
+    document = """mutation($given: String) {
+      callConnector(input: {connector: "shop", version: "1.0", operation: "upload", input: $given}) { outcome }
+    }"""
+    mine, theirs = (await send(alice, b"mine")).json, (await send(charlie, b"theirs")).json
+
+    done = await graphql.ask(alice, document, given=json.dumps({"file": mine}))
+    refused = await graphql.code(alice, document, given=json.dumps({"file": theirs}))
+
+    assert (done["callConnector"]["outcome"], refused) == ("success", "invalid_input")
+    assert [one["size"] for one in depository.seen] == [4]
 
 
 async def test_an_expired_reference_is_refused(hub: Hub, alice: Person):
