@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 
 class SharedClock:
@@ -20,3 +21,8 @@ class SharedClock:
     def set(self, now: float) -> None:
         """The database has said what time it is."""
         self._ahead = now - time.monotonic()
+
+
+def written_out(moment: float) -> str:
+    """Return a moment, in seconds since 1970, as `2026-01-31T12:00:00.000Z`."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

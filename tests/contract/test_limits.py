@@ -73,7 +73,14 @@ async def test_check_24_calls_are_not_counted_and_a_thousand_may_run(shop: Shop,
 async def test_graphql_is_counted_too(alice: Person, clock: list[float]) -> None:
     await statuses(alice, 50)
 
-    assert (await alice.post("/graphql", {"query": "{ __typename }"})).status == 429
+    refused = await alice.post("/graphql", {"query": "{ __typename }"})
+
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
+    assert (refused.json["message"], refused.json["data"]) == ("Rate limit exceeded", None)
+    [problem] = refused.json["errors"]
+    assert problem["message"] == "Rate limit exceeded"
+    assert (problem["extensions"]["name"], problem["extensions"]["code"]) == ("PreconditionError", "access_not_allowed")
+    assert problem["extensions"]["time_thrown"].endswith("Z")
 
 
 async def test_one_token_does_not_use_up_anothers(hub: Hub, alice: Person, bob: Person, clock: list[float]) -> None:

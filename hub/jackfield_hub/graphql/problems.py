@@ -8,11 +8,11 @@ InternalError      we failed; `errorId` is the id of the request, to be found in
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
 from graphql import GraphQLError
 
 from jackfield.exchange import JsonObject
+from jackfield_hub.clock import written_out
 from jackfield_hub.errors import (
     Broken,
     Conflict,
@@ -56,7 +56,7 @@ def to_json(problem: GraphQLError, request_id: str, now: float) -> JsonObject:
         shown["path"] = problem.path
     if problem.locations:
         shown["locations"] = [{"line": place.line, "column": place.column} for place in problem.locations]
-    shown["extensions"] = {**_kind(problem, request_id), "time_thrown": _iso(now)}
+    shown["extensions"] = {**_kind(problem, request_id), "time_thrown": written_out(now)}
     return shown
 
 
@@ -100,7 +100,3 @@ def without_values(message: str) -> str:
     """
     message = _REPEATED_VALUE.sub(lambda found: found["before"] or "", message)
     return _REPEATED_TOKEN.sub(r"\1", message)
-
-
-def _iso(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
 
-from jackfield_hub.errors import InvalidInput, TooLarge, refusals
+from jackfield_hub.clock import written_out
+from jackfield_hub.errors import InvalidInput, RateLimited, TooLarge, refusals
 from jackfield_hub.graphql.shapes import AnswerBody, Question, QuestionBody, read_question
+from jackfield_hub.hub import Hub
 from jackfield_hub.web import CurrentCaller, CurrentHub, read_body
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-router = APIRouter(tags=["GraphQL"])
+
+class _Route(APIRoute):
+    """Tells clients of GraphQL of a rate limit where they look for problems: in `errors`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RateLimited as refusal:
+                hub: Hub = request.app.state.hub
+                hub.numbers.count_refusal(refusal)
+                body = _told_in_errors(refusal, hub.clock())
+                return Response(body, refusal.status, refusal.headers, media_type="application/json")
+
+        return answer
+
+
+router = APIRouter(tags=["GraphQL"], route_class=_Route)
 
 
 async def _read_question(request: Request, _caller: CurrentCaller, hub: CurrentHub) -> Question:
@@ -34,6 +58,12 @@ async def answer(question: AskedQuestion, caller: CurrentCaller, hub: CurrentHub
     service = await asyncio.to_thread(_service)
     content = await service.answer(hub, caller, question, request.state.request_id)
     return Response(content, media_type="application/json")
+
+
+def _told_in_errors(refusal: RateLimited, now: float) -> bytes:
+    extensions = {"name": "PreconditionError", "code": "access_not_allowed", "time_thrown": written_out(now)}
+    problem = {"message": refusal.message, "extensions": extensions}
+    return orjson.dumps({**refusal.to_json(), "data": None, "errors": [problem]})
 
 
 def _service() -> ModuleType:
