@@ -20,6 +20,8 @@ MAX_KNOWN = 1000
 #: A shorter secret is part of too many ordinary words: taking it out would make answers unreadable.
 MIN_SECRET_CHARACTERS = 6
 _MIN_BASE64_CORE = 6
+# The bytes of secrets, and of their spellings, from those that are rare in JSON to those that are everywhere.
+_COMMON = b"%\\&+QZXJKYVWzjqUHxGBFkPMDLNOwRvyICgSfbETApu987643mhdclrn250sto1ia_-./e"
 _IS_ALWAYS_ITSELF = re.compile(r"[A-Za-z0-9_.~-]+")  # neither JSON, HTML nor URLs write these in another way
 
 
@@ -30,6 +32,7 @@ class Redactor:
         # Longest first: a spelling may hold another one, and half a secret must not stay behind.
         self._texts = sorted(spellings, key=len, reverse=True)
         self._bytes = [text.encode(errors="surrogatepass") for text in self._texts]
+        self._needles = [(_rarest_byte(spelling), spelling) for spelling in self._bytes]
         self.longest = max(map(len, self._bytes), default=0)  #: of all spellings, in bytes
 
     def text(self, text: str) -> str:
@@ -61,8 +64,8 @@ class Redactor:
         if not self._texts:
             return response
         # Nearly every answer is clean: one look at it is cheaper than a new one.
-        seen = "\n".join([response.url, *map("\n".join, response.headers)])
-        if not self._is_in(seen, response.body):
+        seen = "\n".join([response.url, *map("\n".join, response.headers)]).encode(errors="surrogatepass")
+        if not self._is_in(seen) and not self._is_in(response.body):
             return response
         return Response(
             status=response.status,
@@ -71,12 +74,10 @@ class Redactor:
             url=self.text(response.url),
         )
 
-    def _is_in(self, text: str, content: bytes) -> bool:
-        for spelling in self._texts:  # written out: `any` with a generator takes twice as long
-            if spelling in text:
-                return True
-        for part in self._bytes:  # noqa: SIM110 - so here
-            if part in content:
+    def _is_in(self, content: bytes) -> bool:
+        # To see that a byte is nowhere takes a tenth of the time it takes for a text: most spellings end there.
+        for rarest, spelling in self._needles:  # noqa: SIM110 - `any` with a generator takes twice as long
+            if rarest in content and spelling in content:
                 return True
         return False
 
@@ -122,10 +123,15 @@ def redactor(secrets: Iterable[str]) -> Redactor:
     """
     spellings: set[str] = set()
     # A header loses the spaces at its ends on the way, and so does the secret in it.
-    for secret in {form for secret in secrets for form in (secret, secret.strip())}:
+    for secret in {form for given in secrets for form in (given, given.strip())}:
         if len(secret) >= MIN_SECRET_CHARACTERS:
             spellings |= _spellings(secret)
     return Redactor(spellings)
+
+
+def _rarest_byte(spelling: bytes) -> bytes:
+    """Return the byte of a spelling that fewest answers have in them."""
+    return bytes([min(spelling, key=_COMMON.find)])
 
 
 def _spellings(secret: str) -> set[str]:
