@@ -45,16 +45,17 @@ def options_of(body: Body) -> dict[str, Any]:
     """Return the body in the words of `http.request`."""
     match body:
         case JsonBody(json=None):  # to the kit, None means that there is no body
-            return {"content": b"null", "content_type": "application/json"}
+            options = {"content": b"null", "content_type": "application/json"}
         case JsonBody(json=value):
-            return {"json": value}
+            options = {"json": value}
         case FormBody(form=fields):
-            return {"form": fields}
+            options = {"form": fields}
         case TextBody(text=text, content_type=kind):
-            return {"text": text, "content_type": kind}
+            options = {"text": text, "content_type": kind}
         case FileBody(file=file):
-            return {"file": file, "content_type": file.mime_type}
+            options = {"file": file, "content_type": file.mime_type}
         case PartsBody(files=files, fields=fields):
-            return {"multipart": {**fields, **files}}
+            options = {"multipart": {**fields, **files}}
         case NoBody():
-            return {}
+            options = dict[str, Any]()
+    return options

@@ -1,0 +1,1 @@
+"""A connector to accounts at OpenID providers."""
