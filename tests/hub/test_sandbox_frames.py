@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jackfield.exchange import FileUse, Request
 from jackfield_hub.sandbox import frames
+from jackfield_hub.sandbox.file_frames import file_frame, request_of
 from jackfield_hub.sandbox.outbox import Outbox
 
 
@@ -23,6 +25,7 @@ SAMPLES: list[frames.Frame] = [
     frames.Ready(b"{}"),
     frames.LoadFailed(b"Traceback"),
     frames.Http(1, 2, "GET", "https://a.example/", (("A", "b"),), 1.5, None, b"\x00\xff"),
+    frames.HttpFile(1, 2, "PUT", "https://a.example/", (), None, True, [1, "https://hub.example/f"], "kept", b"a"),
     frames.Log(1, "hällo".encode()),
     frames.Result(1, True, b'{"a":1}'),
 ]
@@ -148,3 +151,32 @@ def test_threads_that_write_at_the_same_time_never_tear_a_frame():
     assert sorted(arrived) == sorted(20 * bodies)
     ours.close()
     theirs.close()
+
+
+PIECES_OF_NO_BODY: list[list[int | str]] = [[1], [3, 1], [2, "https://hub.example/v1/files/1"], [0]]
+
+
+@pytest.mark.parametrize("pieces", PIECES_OF_NO_BODY)
+def test_pieces_that_do_not_make_up_the_body_break_the_connection(pieces: list[int | str]):
+    frame = frames.HttpFile(1, 1, "PUT", "https://api.example/x", (), None, None, pieces, None, b"abc")
+
+    with pytest.raises(frames.FrameBroken):
+        request_of(frame)
+
+
+@pytest.mark.parametrize("pieces", [[-1], [1.5], [None], [True], [2**40], {"a": 1}, "abc"])
+def test_pieces_are_texts_and_numbers_of_bytes(pieces: object):
+    header = orjson.dumps(["http_file", 1, 1, "PUT", "https://api.example/x", [], None, None, pieces, None])
+
+    with pytest.raises(frames.FrameBroken):
+        frames.Parser(frames.FROM_WORKER).feed(raw(header))
+
+
+def test_a_request_with_files_arrives_as_it_was_sent():
+    use = FileUse((b"a", "https://hub.example/v1/files/1", b"bc"), "kept.bin")
+    request = Request("PUT", "https://api.example/x", (("A", "b"),), files=use)
+
+    [frame] = frames.Parser(frames.FROM_WORKER).feed(frames.encode(file_frame(1, 2, request, use)))
+
+    assert isinstance(frame, frames.HttpFile)
+    assert request_of(frame) == request
