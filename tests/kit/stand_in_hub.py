@@ -52,6 +52,7 @@ class StandInHub:
     location: str = ""
     outcome: dict[str, Any] = field(default_factory=lambda: {"outcome": "success", "output": {"id": 1}})
     seen: list[Seen] = field(default_factory=list[Seen])
+    calls: list[list[dict[str, Any]]] = field(default_factory=lambda: [[]])  #: a page for each time it is asked
     hang: threading.Event | None = None
 
     def __enter__(self) -> Self:
@@ -84,6 +85,9 @@ class StandInHub:
             return 200, {"elements": [{**described, "version": version} for version in self.versions]}
         if path.startswith("/cdk/v1/deployments/connectors/"):
             return self._deployments(path.split("/")[5:], method)
+        if path.startswith("/v1/calls?"):
+            page = self.calls.pop(0) if len(self.calls) > 1 else self.calls[0]
+            return 200, {"elements": page, "pageInfo": {"hasNextPage": False, "endCursor": ""}}
         return self._connector(path.split("/")[4:])
 
     def _deployments(self, words: list[str], method: str) -> tuple[int, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 
 import click
 
@@ -18,6 +19,8 @@ from jackfield.hub_client import HubClient
 
 LARGEST_PAGE = 1000
 FOLLOW_SECONDS = 2.0
+OVERLAP_MILLISECONDS = 10_000  # a call may be stored after one that was made later
+REMEMBERED = 10_000
 HEAD = ("began", "connector", "operation", "outcome", "ms", "user", "id")
 
 
@@ -120,23 +123,24 @@ def _pages(hub: HubClient, query: dict[str, str], size: int = LARGEST_PAGE) -> I
 
 def _follow(hub: HubClient, query: dict[str, str], found: list[JsonObject], *, as_json: bool) -> None:
     """Print what there is and what comes, the newest last."""
-    newest = ""
+    shown: deque[str] = deque(maxlen=REMEMBERED)
     while True:
         for one in reversed(found):
+            shown.append(one["id"])
             click.echo(_line(one, as_json=as_json))
-        newest = found[0]["id"] if found else newest
         time.sleep(FOLLOW_SECONDS)
-        found = _newer(hub, query, newest)
+        since = max(map(_milliseconds, shown), default=0) - OVERLAP_MILLISECONDS
+        found = [one for one in _newer(hub, query, since) if one["id"] not in shown]
 
 
-def _newer(hub: HubClient, query: dict[str, str], than: str) -> list[JsonObject]:
-    """Return the calls that were stored since; ids are in the order of time."""
-    newer: list[JsonObject] = []
-    for one in _pages(hub, query):
-        if one["id"] <= than:
-            break
-        newer.append(one)
-    return newer
+def _newer(hub: HubClient, query: dict[str, str], since: int) -> Iterator[JsonObject]:
+    """Yield the calls whose ids were made since then; ids are in the order of time."""
+    return takewhile(lambda one: _milliseconds(one["id"]) >= since, _pages(hub, query))
+
+
+def _milliseconds(call_id: str) -> int:
+    """Return when an id was made (it is a UUID of version 7), in milliseconds since 1970."""
+    return int(call_id.replace("-", "")[:12], 16)
 
 
 def _line(call: JsonObject, *, as_json: bool) -> str | bytes:

@@ -1,0 +1,48 @@
+"""`jackfield calls list --follow`: every call once, also one that is stored after a later one."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import Any
+
+from tests.kit.command_line import CommandLine
+from tests.kit.stand_in_hub import TOKEN, StandInHub
+
+
+def a_call(number: int) -> dict[str, Any]:
+    return {
+        "id": f"01a2031a-{number:04x}-7817-80b5-f0af1b574742",
+        "connector": "acme",
+        "version": "1.0",
+        "operation": "say \x1b[2J",
+        "outcome": "success",
+        "errorCode": None,
+        "userId": None,
+        "startedAt": "2026-11-22T11:46:23Z",
+        "milliseconds": 12.0,
+    }
+
+
+def test_following_shows_every_call_once_until_ctrl_c(cli: CommandLine) -> None:
+    one, late, three = (a_call(number) for number in (1, 2, 3))
+    with StandInHub(calls=[[three, one], [three, late, one], [a_call(4), three, late, one]]) as hub:
+        assert cli.process("login", "--url", hub.url, "--token-stdin", stdin=TOKEN).exit_code == 0
+        running = cli.start("calls", "list", "--follow", "--json")
+        assert running.stdout is not None
+
+        shown = [json.loads(running.stdout.readline())["id"] for _ in range(4)]
+        running.send_signal(signal.SIGINT)
+
+        assert shown == [one["id"], three["id"], late["id"], a_call(4)["id"]]
+        assert running.wait(timeout=20) == 130
+        running.communicate()
+
+
+def test_what_a_connector_is_called_moves_no_cursor(cli: CommandLine) -> None:
+    with StandInHub(calls=[[a_call(1)]]) as hub:
+        assert cli.process("login", "--url", hub.url, "--token-stdin", stdin=TOKEN).exit_code == 0
+
+        listed = cli.process("calls", "list")
+
+    assert (listed.exit_code, "say" in listed.data, "\x1b" in listed.data) == (0, True, False)
