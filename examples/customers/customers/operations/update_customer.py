@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from jackfield import Field, Http, InvalidInput, choices_from
+from jackfield import Conflict, Field, Http, InvalidInput, choices_from
 
 from customers.connector import customers
 from customers.operations.customer_choices import customer_choices
@@ -16,6 +16,14 @@ class CustomerChange:
     name: Annotated[str | None, Field(title="Name", min_length=1)] = None
     email: Annotated[str | None, Field(title="Email")] = None
     city: Annotated[str | None, Field(title="City")] = None
+    unchanged_since: Annotated[
+        int | None,
+        Field(
+            title="Unchanged since",
+            description="`last_modified` of the customer you read: somebody else's later change is not overwritten.",
+            is_advanced=True,
+        ),
+    ] = None
 
 
 @customers.operation
@@ -25,4 +33,16 @@ def update_customer(change: CustomerChange, http: Http) -> Customer:
     changed = {key: value for key, value in given.items() if value is not None}
     if not changed:
         raise InvalidInput("Say what to change: a name, an email or a city.")
-    return http.patch("/records/{id}", path={"id": change.customer_id}, json={"data": changed}).json()["data"]
+    condition = f'"{change.unchanged_since}"' if change.unchanged_since is not None else None
+    try:
+        answer = http.patch(
+            "/records/{id}",
+            path={"id": change.customer_id},
+            json={"data": changed},
+            headers={"If-Match": condition},
+        )
+    except Conflict as refusal:
+        raise Conflict(
+            "Somebody has changed this customer since you read it. Read it again and decide anew.", refusal.response
+        ) from None
+    return answer.json()["data"]
