@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 
 from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.launcher import ZygoteLost
 from jackfield_hub.sandbox.pool import Pool
 from jackfield_hub.sandbox.self_test import open_probes
+
+NO_TEMPORARY_FOLDER = "there is no folder for temporary files: make /tmp writable, or name another one in TMPDIR"
 
 
 class NotConfined(Exception):
@@ -44,6 +47,10 @@ async def confine(workers: Pool, *, is_trusting: bool = False) -> Confinement:
     Takes a seventh of a second, once in a process. Raises NotConfined when the jail does not hold, unless
     `is_trusting`, and when no worker can be started at all.
     """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        raise NotConfined(NO_TEMPORARY_FOLDER) from None
     try:
         await workers.start()
     except ZygoteLost as refusal:

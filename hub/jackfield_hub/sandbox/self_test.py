@@ -56,7 +56,9 @@ def set_out_canaries() -> Generator[Canaries]:
             file.chmod(0o666)
         folder.chmod(0o777)
         abstract = f"jackfield-canary-{os.getpid()}-{time.monotonic_ns()}"
-        things.enter_context(_listener(socket.AF_UNIX, str(folder / "socket")))
+        way = os.open(folder, os.O_PATH)  # shorter than the folder's name may be: a socket's is limited to 107 bytes
+        things.callback(os.close, way)
+        things.enter_context(_listener(socket.AF_UNIX, f"/proc/self/fd/{way}/socket"))
         (folder / "socket").chmod(0o777)
         things.enter_context(_listener(socket.AF_UNIX, f"\0{abstract}"))
         tcp = things.enter_context(_listener(socket.AF_INET, ("127.0.0.1", 0)))
