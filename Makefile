@@ -8,6 +8,10 @@ EXAMPLE ?= customers
 UV     := .venv/bin/uv
 CODE   := kit hub examples tests bench docs
 
+# What speaks SQL is tested a second time, on Postgres.
+ON_POSTGRES := tests/contract $(addprefix tests/hub/test_, $(addsuffix .py, auths backups calls catalog database deployments \
+  deployments_kill identity idempotency jobs renewal rights rotation services_api sessions strangers))
+
 .DEFAULT_GOAL := help
 .PHONY: help install run try test lint bench soak docs pins clean
 
@@ -24,6 +28,7 @@ try: install .venv-services/node/.installed .venv-services/more/.installed .venv
 
 test: install .venv-services/node/.installed .venv-services/more/.installed .venv-services/registry/.installed lint ## Check the code, then run every test
 	@.venv/bin/pytest -q -n 2 --dist loadfile
+	@JACKFIELD_TEST_DATABASE=postgres .venv/bin/pytest -q -n 2 --dist loadfile $(ON_POSTGRES)
 
 lint: install ## Style, types, and who may import whom
 	@.venv/bin/ruff check $(CODE)
@@ -35,6 +40,7 @@ bench: install ## Measure a call on both databases beside a bare client and a pr
 	@.venv/bin/python -m bench.run $(if $(PEERS),--peers $(PEERS)) --processes 2
 	@.venv/bin/python -m bench.run --database postgres --write-page
 	@.venv/bin/python -m bench.jail
+	@.venv/bin/python -m bench.fairness
 
 soak: install .venv-services/node/.installed ## Call without pause for SECONDS=600 and watch what grows; then kill the hub 100 times while it deploys
 	@.venv/bin/python -m bench.soak --seconds $(SECONDS)
@@ -46,7 +52,7 @@ soak: install .venv-services/node/.installed ## Call without pause for SECONDS=6
 	@.venv/bin/python -m bench.rotation --rotations 5
 
 docs: install ## Write docs/reference from the code
-	@.venv/bin/python docs/reference/write.py
+	@.venv/bin/python -m docs.reference.write
 
 pins: .venv/.uv ## Pin requirements/*.in with hashes (UPGRADE=--upgrade takes newer versions)
 	@for name in uv product dev services more-services; do \

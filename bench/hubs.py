@@ -30,6 +30,11 @@ class RunningHub:
     auths: dict[Case, str]  #: by how the third party they lead to answers
     note: str = ""  #: what is special about it
 
+    @classmethod
+    def of(cls, hub: Hub, process: int, third_party: int) -> RunningHub:
+        """Return a hub somebody else has started and deployed to; auths are made."""
+        return cls(hub, (process,), int(hub.url.rpartition(":")[2]), _create_auths(hub, third_party))
+
     def variant(self, name: str, connector: str, operation: str) -> Variant:
         path = f"/core/v1/connectors/{connector}/versions/1.0/call"
         return Variant(
@@ -69,7 +74,7 @@ def running(folder: Path, third_party: int, database: str = "sqlite", processes:
             settings["JACKFIELD_DATABASE"] = server.new_database()
             roots = _roots_of(server.folder)
         port = free_port()
-        with _environment(settings):
+        with with_environment(settings):
             hub, process = stack.enter_context(running_hub(folder, port))
         for connector in CONNECTORS:
             hub.deploy(open_project(connector))
@@ -95,7 +100,7 @@ def _create_auths(hub: Hub, third_party: int) -> dict[Case, str]:
 
 
 @contextmanager
-def _environment(settings: dict[str, str]) -> Generator[None]:
+def with_environment(settings: dict[str, str]) -> Generator[None]:
     before = dict(os.environ)
     os.environ.update(settings)
     try:

@@ -21,20 +21,22 @@ class AskedCall:
     input: JsonObject
     auth_id: str | None = None
     wants_output_schema: bool = False
+    size: int = 0  #: of the body it came in, in bytes
 
 
 def read_call(content: bytes) -> AskedCall:
     """Return the call a body asks for. Keys it does not know are passed over. Raises InvalidInput."""
-    return call_of(read_object(content))
+    return call_of(read_object(content), len(content))
 
 
-def call_of(body: JsonObject) -> AskedCall:
+def call_of(body: JsonObject, size: int = 0) -> AskedCall:
     """Return the call an object asks for, which was read as JSON already. Raises InvalidInput."""
     return AskedCall(
         operation=_required(body, "operation", "string"),
         input=_required(body, "input", "object"),
         auth_id=_auth_id(body),
         wants_output_schema=_optional(body, "returnOutputSchema", "boolean") or False,
+        size=size,
     )
 
 

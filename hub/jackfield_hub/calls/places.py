@@ -3,7 +3,7 @@
     call ─▶ room? ── yes ─────────────────────────────▶ runs
              └ no ─▶ waits with others of its organization
                        ├─ organizations take turns ───▶ runs
-                       └─ queue_seconds are over, or too many wait ─▶ 503, Retry-After
+                       └─ queue_seconds are over ─────▶ 503, Retry-After
 
 Where several organizations call, how many run at once follows from how busy this process is. As long as it has time
 left, that is no limit: calls mostly wait for a third party. When it has none, more calls at once would not be done any
@@ -24,9 +24,8 @@ from jackfield_hub.errors import Unavailable
 
 TICK_SECONDS = 0.05
 BUSY, AT_EASE = 0.92, 0.80  # how much of its time the event loop works, or would if it had a processor
-NARROWEST = 12  # calls at once, in the busiest process that organizations share
+NARROWEST = 8  # calls at once, in the busiest process that organizations share
 SHARED_SECONDS = 10.0  # somebody who called so lately will call again
-WAITING_A_PLACE = 4  # so many calls may wait for each that may run
 
 FULL = "The hub runs as many calls as it may; call again in a moment"
 
@@ -86,7 +85,8 @@ class Places:
     # waiting
 
     async def _wait(self, organization_id: str) -> None:
-        if not self._may_wait(organization_id):
+        # However many wait: who is refused at once asks again at once, and to refuse costs more than to let wait.
+        if self._patience_seconds <= 0:
             raise Unavailable(FULL)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue = self._waiting.setdefault(organization_id, deque())
@@ -103,18 +103,6 @@ class Places:
             if isinstance(failure, TimeoutError):
                 raise Unavailable(FULL) from None
             raise
-
-    def _may_wait(self, organization_id: str) -> bool:
-        """Tell whether one more may wait. Who has few waiting may; then one of those who have most is refused."""
-        if self._patience_seconds <= 0:
-            return False
-        if self.waiting < WAITING_A_PLACE * self._most:
-            return True
-        longest = max(self._waiting.values(), key=len)
-        if len(self._waiting.get(organization_id, ())) + 1 >= len(longest):
-            return False
-        longest[-1].set_exception(Unavailable(FULL))
-        return True
 
     def _leave(self, organization_id: str, turn: asyncio.Future[None]) -> None:
         queue = self._waiting.get(organization_id)
@@ -151,7 +139,6 @@ class Places:
     # how many at once
 
     def _tick(self) -> None:
-        self._ticking = None
         busy = self._busy()
         if not self._is_shared():
             self._width = self._widest
@@ -164,7 +151,7 @@ class Places:
         if self.running or self.waiting:
             self._ticking = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
         else:
-            self._width = self._widest
+            self._ticking, self._width = None, self._widest
 
     def _is_shared(self) -> bool:
         return len(self._running.keys() | self._waiting.keys()) > 1 or time.monotonic() < self._shared_until

@@ -18,13 +18,14 @@ from jackfield.errors import Fault, InvalidInput, OperationError
 from jackfield.exchange import JsonObject
 from jackfield.manifest import OperationManifest
 from jackfield.runner import Call, Wants
-from jackfield.validation import problem_text
+from jackfield.validation import Schema, problem_text
 from jackfield_hub import errors
 from jackfield_hub.auths import service as auths
 from jackfield_hub.auths.shapes import OpenedAuth, SealedAuth
 from jackfield_hub.calls.authors_log import MAX_CHARACTERS, LogEntry
 from jackfield_hub.calls.body import AskedCall
 from jackfield_hub.calls.errands import Errands
+from jackfield_hub.calls.large_input import LARGE_BYTES, problems_of
 from jackfield_hub.calls.ledger.service import new_task_id
 from jackfield_hub.calls.raw_http import is_raw_http, run_raw_http
 from jackfield_hub.calls.shapes import (
@@ -176,14 +177,22 @@ async def count_usage(hub: Hub, caller: Caller) -> Usage:
 async def _prepare(hub: Hub, caller: Caller, called: Address, asked: AskedCall, request_id: str) -> ReadyCall:
     connector = await catalog.find_version(hub, caller, called.name, called.version)
     operation = catalog.find_operation(connector, asked.operation)
-    schema = connector.input_schema(operation.name)
-    if not schema.is_valid(asked.input):
-        raise errors.InvalidInput(problem_text(schema.problems(asked.input)))
+    await _check_input(hub, caller, connector.input_schema(operation.name), asked)
     takes_files = connector.takes_files(operation.name)
     given = await find_given(hub, caller.organization_id, asked.input) if takes_files else {}
     auth = await auths.find_for_call(hub, caller, asked.auth_id, connector.service) if asked.auth_id else None
     hub.ledger.admit()
     return ReadyCall(caller, request_id, connector, operation, asked.input, auth, asked.wants_output_schema, given)
+
+
+async def _check_input(hub: Hub, caller: Caller, schema: Schema, asked: AskedCall) -> None:
+    """Raises InvalidInput that says where the input does not fit."""
+    if asked.size > LARGE_BYTES:
+        problems = await problems_of(hub, caller.organization_id, schema.source, asked.input)
+    else:
+        problems = [] if schema.is_valid(asked.input) else schema.problems(asked.input)
+    if problems:
+        raise errors.InvalidInput(problem_text(problems))
 
 
 async def _run_seen(hub: Hub, ready: ReadyCall) -> Ending:

@@ -247,7 +247,7 @@ class Mutation:
         context = info.context
         context.wait_for_a_call()
         given = {} if asked.input is None else read_object_of("input", asked.input)
-        call = call_of({"operation": asked.operation, "input": given, "authId": asked.auth_id})
+        call = call_of({"operation": asked.operation, "input": given, "authId": asked.auth_id}, len(asked.input or ""))
         address = calls.Address(asked.connector, asked.version)
         async with calls.place_for_a_call(context.hub, context.caller):
             ending = await calls.call(context.hub, context.caller, address, call, context.request_id)
