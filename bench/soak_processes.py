@@ -206,7 +206,7 @@ def _call(
 
 def _note(storm: Storm, request_id: str, response: http.client.HTTPResponse, answer: Any) -> bool:
     if response.status != 200:
-        storm.refused[request_id] = (response.status, answer.get("message", "") if isinstance(answer, dict) else "")
+        storm.refused[request_id] = (response.status, str(answer["message"]))
         return False
     storm.outcomes[answer["outcome"] if answer["outcome"] == "success" else answer["output"].get("code", "?")] += 1
     if response.getheader("Idempotency-Replayed") is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -182,3 +183,21 @@ async def test_one_connection_too_many_is_told_so_and_the_others_are_served(
 
     assert [(await wire.answer())[0] for wire in wires] == [200, 200, 200, 503]
     assert await wires[3].is_closed()
+
+
+async def test_f52_five_hundred_clients_that_dawdle_keep_nobody_waiting_and_are_let_go(hub: Hub, alice: Person) -> None:
+    async with listening(hub, Patience(seconds=2.0, least_bytes=1000)) as open_one:
+        dawdlers = [await open_one() for _ in range(500)]
+        for number, wire in enumerate(dawdlers):
+            wire.writer.write(GET[: number % 10] if number % 2 else CALL + b"Content-Length: 900\r\n\r\n{")
+
+        took: list[float] = []
+        for _ in range(50):
+            for wire in dawdlers[::10]:
+                wire.writer.write(b" ")  # a byte now and then
+            began = time.perf_counter()
+            assert (await alice.get("/v1/me")).status == 200
+            took.append(time.perf_counter() - began)
+
+        assert sorted(took)[-2] < 1.0
+        assert all(await asyncio.gather(*(is_let_go(wire) for wire in dawdlers)))
