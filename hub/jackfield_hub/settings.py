@@ -56,7 +56,7 @@ class Settings(BaseSettings):
         10.0, "How long one of several processes may be stuck before it is killed and replaced, in seconds.", ge=1
     )
     database: str = setting(
-        "", "The database's URL: sqlite:///…, or postgresql://… (not tried yet); empty for core.db in the data folder."
+        "", "The database's URL: sqlite:///…, or postgresql://…; empty for core.db in the data folder."
     )
 
     master_key: SecretStr = setting(

@@ -29,6 +29,7 @@ class HubProcess:
     data: Path
     url: str
     log: Path
+    database: str = ""  #: the URL of its database; "" for the one in its data folder
 
     @property
     def tokens(self) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def start(data: Path, command: Sequence[str] = COMMAND, **settings: str) -> HubP
     """Run a hub on a free port, and return when it is ready. Settings are environment variables without prefix."""
     port = free_port()
     process, log = spawn(data, port, command, **settings)
-    hub = HubProcess(process, data, f"http://127.0.0.1:{port}", log)
+    hub = HubProcess(process, data, f"http://127.0.0.1:{port}", log, settings.get("database", ""))
     _wait_until_ready(hub)
     return hub
 

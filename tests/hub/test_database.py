@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -21,7 +21,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from jackfield_hub.database import Database, DatabaseAway, Transaction
 from jackfield_hub.migrations import FOLDER
 from jackfield_hub.migrations.__main__ import write_step
+from jackfield_hub.settings import Settings
 from jackfield_hub.tables import metadata, organizations, users
+from tests.hub.stored import IS_POSTGRES, stored_values
 
 WRITER = """
 import asyncio, sys
@@ -42,14 +44,21 @@ asyncio.run(main())
 """
 
 
+INDEXES = (
+    "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname"
+    if IS_POSTGRES
+    else "SELECT sql FROM sqlite_master ORDER BY name"
+)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "core.db"
 
 
 @pytest.fixture
-async def database(path: Path) -> AsyncGenerator[Database]:
-    database = Database(f"sqlite:///{path}")
+async def database(empty_database: str) -> AsyncGenerator[Database]:
+    database = Database(empty_database)
     await database.migrate()
     yield database
     await database.close()
@@ -64,24 +73,25 @@ async def count(database: Database) -> int:
         return await tx.scalar(select(func.count()).select_from(organizations))
 
 
-async def test_the_steps_lead_to_exactly_the_tables_of_the_code(database: Database, path: Path) -> None:
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
+async def test_the_steps_lead_to_exactly_the_tables_of_the_code(database: Database) -> None:
+    def compare(connection: Connection) -> tuple[Any, set[str]]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        differences = compare_metadata(context, metadata)
-        indexes = {row[0] for row in connection.execute(text("select sql from sqlite_master where type = 'index'"))}
-    engine.dispose()
+        return compare_metadata(context, metadata), {row[0] for row in connection.execute(text(INDEXES))}
+
+    async with database._engine.connect() as connection:  # pyright: ignore[reportPrivateUsage]
+        differences, indexes = await connection.run_sync(compare)
 
     assert differences == [], "write the step for it: python -m jackfield_hub.migrations 'What changed'"
-    assert any(sql and "UNIQUE" in sql and "state = 'Deploying'" in sql for sql in indexes)
+    assert any(sql and "UNIQUE" in sql and "state" in sql and "'Deploying'" in sql for sql in indexes)
 
 
-async def test_migrating_twice_changes_nothing(database: Database, path: Path) -> None:
-    before = await schema_of(path)
+async def test_migrating_twice_changes_nothing(database: Database, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, database=database.url)
+    before = stored_values(settings, INDEXES)
 
     await database.migrate()
 
-    assert await schema_of(path) == before
+    assert stored_values(settings, INDEXES) == before
 
 
 def test_the_next_step_is_written_from_the_tables_of_the_code(tmp_path: Path) -> None:
@@ -99,11 +109,6 @@ def test_the_next_step_is_written_from_the_tables_of_the_code(tmp_path: Path) ->
     assert first.count("op.create_table(") == len(metadata.tables)
     assert "down_revision = '0001'" in second
     assert "op.create_table(" not in second
-
-
-async def schema_of(path: Path) -> list[str]:
-    with sqlite3.connect(path) as connection:
-        return [row[0] for row in connection.execute("select sql from sqlite_master order by name")]
 
 
 def test_postgres_takes_the_same_tables() -> None:
@@ -154,22 +159,26 @@ async def test_a_reader_sees_one_state_and_waits_for_nobody(database: Database) 
     assert await count(database) == 1
 
 
-async def test_many_writers_of_one_process_take_turns(database: Database) -> None:
+async def test_writers_for_one_organization_take_turns(database: Database) -> None:
+    async with database.transaction() as tx:
+        await add(tx, "a")
+
     async def write(number: int) -> None:
-        async with database.transaction() as tx:
-            before = await tx.scalar(select(func.count()).select_from(organizations))
+        async with database.transaction("a") as tx:
+            before = await tx.scalar(select(func.count()).select_from(users))
             await asyncio.sleep(0)
-            await add(tx, f"{number}-after-{before}")
+            values = {"organization_id": "a", "kind": "member", "name": "x", "is_test": False, "created_at": 0}
+            await tx.execute(insert(users).values(id=f"{number}-after-{before}", **values))
 
     await asyncio.gather(*(write(number) for number in range(60)))
 
     async with database.reading() as tx:
-        rows = await tx.rows(select(organizations.c.id))
+        rows = await tx.rows(select(users.c.id))
     assert sorted(int(row["id"].rpartition("-")[2]) for row in rows) == list(range(60))
 
 
-async def test_writers_of_two_processes_wait_for_each_other(database: Database, path: Path) -> None:
-    program = [sys.executable, "-c", WRITER, f"sqlite:///{path}"]
+async def test_writers_of_two_processes_wait_for_each_other(database: Database) -> None:
+    program = [sys.executable, "-c", WRITER, database.url]
 
     writers = [await asyncio.create_subprocess_exec(*program, name) for name in ("first", "second")]
 
@@ -221,6 +230,7 @@ async def test_a_row_of_no_organization_is_refused(database: Database) -> None:
     assert "nobody" not in str(refusal.value), "values may be secrets"
 
 
+@pytest.mark.skipif(IS_POSTGRES, reason="it is about SQLite's files")
 async def test_what_is_acknowledged_survives_a_power_cut(database: Database, path: Path, tmp_path: Path) -> None:
     async with database.transaction() as tx:
         await add(tx, "a")
