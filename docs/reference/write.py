@@ -4,6 +4,7 @@ errors.md      what an operation can raise, and what the hub refuses
 settings.md    what an operator can set
 http-api.md    every address of the hub
 command.md     every command and option
+messages.md    what people read when something is wrong
 graphql.md     what can be asked and done in GraphQL, and how much of it at once
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from docs.reference.messages import SITUATIONS
 from jackfield import errors as operation_errors
 from jackfield.cli.reference import command_page
 from jackfield.errors import OperationError
@@ -42,6 +44,7 @@ def pages() -> dict[str, str]:
         "http-api.md": http_api_page(),
         "command.md": command_page(),
         "graphql.md": graphql_page(),
+        "messages.md": messages_page(),
     }
 
 
@@ -73,6 +76,19 @@ def errors_page() -> str:
         "## What the hub refuses",
         "The body is JSON with a text `message`, mostly with a `code` for programs.",
         table(*answers),
+    )
+
+
+def messages_page() -> str:
+    rows = [
+        [situation.happens, f"`{situation.example}`", " ".join(situation.message.split())] for situation in SITUATIONS
+    ]
+    return page(
+        "Messages",
+        "What people read when something is wrong. Each of these was run: in an operation of an example, with a "
+        "service that answers as in the first column. A message says what to do next; to programs, an error says more "
+        "([errors](errors.md)).",
+        table(["when", "example", "message"], rows),
     )
 
 

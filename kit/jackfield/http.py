@@ -173,10 +173,11 @@ class HttpAnswer:
         return File(**self.response.file)
 
     def _not_json(self) -> str:
-        if not self.content:
-            return f"The service answered {self.status} with nothing in it, where JSON was expected."
-        kind = self.headers.get("content-type", "something without a type")
-        return f"The service answered {self.status} with {kind[:99]}, where JSON was expected."
+        kind = self.headers.get("content-type", "something without a type")[:99] if self.content else "nothing in it"
+        return (
+            f"The service answered {self.status} with {kind}, where JSON was expected. "
+            "Try again later; if it stays so, tell the connector's author."
+        )
 
     def next_link(self) -> str | None:
         """Return the absolute URL of the next page as a `Link: <…>; rel="next"` header gives it, or None."""
@@ -393,7 +394,7 @@ def _filled(path: str, values: Mapping[str, Scalar] | None) -> str:
 def _segment(name: str, value: Scalar) -> str:
     text = "" if value is None else scalar_text(value)
     if text in ("", ".", ".."):
-        raise InvalidInput(f'"{name}" may not be {text!r}: it is one part of a path.')
+        raise InvalidInput(f'The value of "{name}" cannot be {text!r}. Give it as the service shows it.')
     return quote(text, safe="")
 
 

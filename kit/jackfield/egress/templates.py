@@ -70,7 +70,7 @@ def _fill(text: str, user_data: Mapping[str, str], fit: Callable[[str, str], str
 def _value(field: str, user_data: Mapping[str, str]) -> str:
     value = user_data.get(field)
     if not isinstance(value, str) or not value:  # pyright: ignore[reportUnnecessaryIsInstance] (user data is JSON)
-        raise InvalidInput(f'The auth does not say "{field}": fill it in, it is part of the service\'s address.')
+        raise InvalidInput(f'The auth does not say "{field}". Fill it in: requests to the service need it.')
     return value
 
 
