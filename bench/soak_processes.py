@@ -24,6 +24,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from urllib.parse import urlsplit
 from bench.processes import PROC, tree
 from jackfield_hub.settings import Settings
 from tests.hub.connectors import connector_zip, deploy_body, deploy_path, deployment_path
+from tests.hub.postgres import running_postgres
 from tests.hub.processes import HubProcess, start
 from tests.hub.stored import stored
 
@@ -84,10 +86,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--database", default="")
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="jackfield-storm-") as folder:
-        storm = run_storm(Path(folder) / "hub", VICTIMS * options.rounds, options.seed, options.database)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="jackfield-storm-"))
+        url, victims = "", VICTIMS
+        if options.database == "postgres":
+            url = stack.enter_context(running_postgres(durable=True)).new_database()
+            victims = tuple(victim for victim in VICTIMS if victim != "ledger")  # there is none
+        storm = run_storm(Path(folder) / "hub", victims * options.rounds, options.seed, url)
     print(storm)
     print("\n".join(storm.problems) or "None was lost, none was counted twice, nothing was left")
     sys.exit(1 if storm.problems else 0)

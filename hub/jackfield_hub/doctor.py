@@ -16,6 +16,7 @@ from jackfield.cli.mistakes import FAILURE
 from jackfield.cli.options import as_json_option, profile_option
 from jackfield.cli.terminal import working
 from jackfield_hub.database import Database, DatabaseAway
+from jackfield_hub.processes import board
 from jackfield_hub.sandbox import landlock
 from jackfield_hub.sandbox.confinement import Confinement, NotConfined, confine
 from jackfield_hub.sandbox.jail import Rung
@@ -50,7 +51,8 @@ def hub_checks(data: Path | None = None, database: str | None = None) -> list[Ch
         settings = read_settings(data_dir=data, database=database)
     except SettingMistake as mistake:
         return [machine, Check("settings", False, str(mistake), "change or remove these variables")]
-    return [machine, _data_folder(settings.data_dir), _database(settings), _workers()]
+    running = _processes(settings.data_dir)
+    return [machine, _data_folder(settings.data_dir), *running, _database(settings), _workers()]
 
 
 def _data_folder(folder: Path) -> Check:
@@ -63,6 +65,12 @@ def _data_folder(folder: Path) -> Check:
         found = f"others on this machine can read {_listed(open_to_others)}"
         return Check(name, False, found, f"chmod -R go= {folder}")
     return Check(name, True, f"{folder} is its owner's alone")
+
+
+def _processes(folder: Path) -> list[Check]:
+    """Say which processes the hub in this folder consists of, where it runs as several."""
+    pids = board.read(folder)
+    return [Check("processes", True, ", ".join(f"{name} is {pid}" for name, pid in pids.items()))] if pids else []
 
 
 def _database(settings: Settings) -> Check:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from bench.soak_processes import CALL, SLOW, VICTIMS, run_storm
+from jackfield_hub.doctor import hub_checks
 from jackfield_hub.processes import board
 from jackfield_hub.processes.shared_moments import SharedMoments, make_memory
 from jackfield_hub.processes.supervisor import LONGEST_PAUSE_SECONDS, Kind, Seat
@@ -78,6 +79,8 @@ def test_a_storm_of_kills_loses_no_call_and_counts_none_twice(tmp_path: Path) ->
 def test_what_is_done_at_the_first_start_is_done_once_and_each_line_names_its_process(pair: HubProcess) -> None:
     for _ in range(20):
         assert pair.ask("GET", "/v1/me")[0] == 200
+    [processes] = [check for check in hub_checks(pair.data) if check.name == "processes"]
+    assert processes.found.startswith(f"supervisor is {pair.process.pid}, ledger 1 is ")
     assert pair.stop() == 0
 
     assert pair.said().count("First start") == 1
