@@ -105,7 +105,7 @@ def test_values_of_a_path_are_one_segment_each():
 
 @pytest.mark.parametrize("value", ["", ".", "..", None])
 def test_a_value_that_would_change_the_path_is_refused(value: str | None):
-    with pytest.raises(InvalidInput, match='"id" may not be'):
+    with pytest.raises(InvalidInput, match='"id" cannot be'):
         sent("/orders/{id}", path={"id": value})
 
 
