@@ -125,3 +125,16 @@ async def test_a_host_that_stops_allowing_namespaces_gets_no_worker_in_a_weaker_
     assert (rung, still, again) == ("R1", "R1", "R1")
     assert (before, during, after) == ("", "WorkerLost", "")
     assert b"no_workers_in_this_rung_any_more" in told + wept
+
+
+async def test_a_connector_whose_import_never_ends_is_given_up_and_then_paused(tmp_path: Path):
+    bundle = small_bundle(tmp_path / "bundle", "time.sleep(3600)")
+    pool = Pool(Limits(drain_seconds=0.5, load_seconds=0.4))
+    await pool.start()
+
+    ends = [output(await run(pool, bundle, "echo", text="x")) for _ in range(4)]
+
+    assert [end["kind"] for end in ends] == ["ConnectorError"] * 3 + ["WorkerPaused"]
+    assert pool.counters["LoadFailed"] == 3
+    assert await is_gone(lambda: pool.counters["started"] != pool.counters["ended"])
+    await pool.stop()

@@ -64,6 +64,7 @@ class WorkerLink(asyncio.Protocol):
         self.number = number
         self.limits = limits
         self.was_bad = False
+        self.is_blamed = False
         self.is_retired = False
         self.last_used = time.monotonic()
         self.loaded: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -189,6 +190,7 @@ class WorkerLink(asyncio.Protocol):
         elif isinstance(frame, frames.LoadFailed):
             self.was_bad = True
             self.loaded.set_exception(LoadFailed(frame.body[-LOAD_LOG_BYTES:].decode(errors="replace")))
+            self._end(self)
 
     def _take_result(self, frame: frames.Result) -> None:
         opened = self._find(frame.call_id)

@@ -297,6 +297,13 @@ class Pool:
         if hired.key and self._serving.get(hired.key) is link:
             del self._serving[hired.key]
         self._keeper.kill(link.number)
+        self._blame(hired)
+
+    def _blame(self, hired: _Hired) -> None:
+        """Remember once what a worker did, before anybody asks for the next one."""
+        if hired.key and hired.link.was_bad and not hired.link.is_blamed:
+            hired.link.is_blamed = True
+            self._circuits.setdefault(hired.key, Circuit()).died()
 
     def _bury(self, number: int, status: int | None) -> None:
         """A worker's process is gone."""
@@ -310,8 +317,7 @@ class Pool:
         if hired.key and self._serving.get(hired.key) is hired.link:
             del self._serving[hired.key]
         self._spares.forget(hired.key, hired.link)
-        if hired.key and hired.link.was_bad:
-            self._circuits.setdefault(hired.key, Circuit()).died()
+        self._blame(hired)
 
     def _forget_all(self, reason: str) -> None:
         for hired in list(self._hired.values()):
