@@ -77,9 +77,10 @@ class Launcher:
         return self._process.pid
 
     async def stop(self) -> None:
-        """End the zygote and with it all its workers. Returns when it is gone."""
-        asyncio.get_running_loop().remove_reader(self._control)
-        self._control.close()
+        """End the zygote and with it all its workers. Returns when it is gone, also the second time."""
+        if self._control.fileno() != -1:
+            asyncio.get_running_loop().remove_reader(self._control)
+            self._control.close()
         await asyncio.to_thread(_end_process, self._process)
 
     def hire(self, order: orders.Hire) -> Seat:
