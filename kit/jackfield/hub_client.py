@@ -193,6 +193,9 @@ class HubClient:
     def change_service(self, name: str, version: int, body: JsonObject) -> JsonObject:
         return self._send("PUT", _service(name, version), body)
 
+    def delete_service(self, name: str, version: int) -> None:
+        self._send("DELETE", _service(name, version))
+
     def create_environment(self, name: str, version: int, body: JsonObject) -> JsonObject:
         return self._send("POST", f"{_service(name, version)}/environments", body)
 

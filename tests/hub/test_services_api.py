@@ -13,6 +13,7 @@ from jackfield_hub.hub import Hub
 from jackfield_hub.services.declared import ServiceDiffers
 from tests.hub.people import Person
 from tests.hub.shop import KEY, put_in_place, third_party
+from tests.hub.visitor import Visitor, code_for, link
 
 SERVICES = "/v1/services"
 ONE = "/v1/services/diary/versions/1"
@@ -317,3 +318,32 @@ async def test_who_deploys_cannot_decide_where_stored_credentials_go(alice: Pers
 
     assert (before.status, after.status, inside.status) == (200, 403, 403)
     assert (await alice.put(ONE, change)).status == 200
+
+
+async def test_a_service_is_deleted_once_nothing_uses_it(alice: Person, bob: Person, charlie: Person) -> None:
+    made = await alice.post(SERVICES, wanted(signIn={"kind": "bearer"}))
+    [production] = made.json["environments"]
+    code = await code_for(alice, bob)
+    await Visitor(alice.session).open(link(code=code, serviceEnvironmentId=production["id"]))
+    stored = {"name": "x", "serviceEnvironmentId": production["id"], "credentials": {"accessToken": "t"}}
+    auth_id = (await bob.post("/core/v1/authentications", stored)).json["id"]
+
+    refused = await alice.delete(ONE)
+    assert (refused.status, refused.json["code"]) == (409, "service_in_use")
+    assert "authentications" in refused.json["message"]
+    assert [(await one.delete(ONE)).status for one in (bob, charlie)] == [403, 404]
+    assert (await bob.delete(f"/core/v1/authentications/{auth_id}")).status == 204
+
+    assert (await alice.delete(ONE)).status == 204
+    assert (await alice.get(ONE)).status == 404
+    assert (await bob.get("/core/v1/services/diary/versions/1/environments")).status == 404
+    assert (await bob.post("/core/v1/authentications", stored)).status == 404
+    assert (await alice.post(SERVICES, wanted(signIn={"kind": "bearer"}))).status == 200
+
+
+async def test_a_service_that_a_connector_needs_stays(hub: Hub, alice: Person) -> None:
+    await put_in_place(hub, alice.organization_id, "https://diary.example", name="diary")
+
+    refused = await alice.delete(ONE)
+
+    assert (refused.status, refused.json["message"]) == (409, "diary version 1 is what diary 1.0 connects to")

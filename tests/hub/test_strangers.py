@@ -95,6 +95,7 @@ TABLE: dict[str, Row] = {
     f"GET /core{SERVICE}/environments": row(HIDDEN, MAY, MAY, MAY, MAY, MAY, MAY, ids=OF_SERVICE),
     f"GET {SERVICE}": row(HIDDEN, *SERVICE_SEEN, ids=OF_SERVICE),
     f"PUT {SERVICE}": row(HIDDEN, *SERVICE_MOVED, ids=OF_SERVICE, body={"title": "Acme"}),
+    f"DELETE {SERVICE}": row(HIDDEN, *SERVICE_SEEN, ids=OF_SERVICE),
     f"POST {SERVICE}/environments": row(HIDDEN, *SERVICE_SEEN, ids=OF_SERVICE, body={"title": "Sandbox"}),
     f"PUT {SERVICE}/environments/{{environment_id}}": row(
         HIDDEN, *SERVICE_MOVED, ids=OF_SERVICE, body={"title": "Production"}

@@ -29,6 +29,7 @@ class Action(StrEnum):
     ROLE_CHANGED = "user.role_changed"
     CONNECTOR_SHARED = "connector.shared"  #: with others, who may call it from here on
     SERVICE_CREATED = "service.created"
+    SERVICE_DELETED = "service.deleted"
     SERVICE_CHANGED = "service.changed"  #: the credentials of its auths may go to other hosts from here on
     ENVIRONMENT_CREATED = "environment.created"
     ENVIRONMENT_CHANGED = "environment.changed"

@@ -77,6 +77,12 @@ async def change_service(
     return await service.change_service(hub, caller, ref, wanted)
 
 
+@router.delete(_ONE, status_code=204, responses=refusals(Forbidden, NotFound, Conflict))
+async def delete_service(ref: Named, caller: CurrentCaller, hub: CurrentHub) -> None:
+    """Forget a service and its environments. Nothing may use it any more: no authentication and no connector."""
+    await service.delete_service(hub, caller, ref)
+
+
 @router.post(f"{_ONE}/environments", responses=_MAY_REFUSE, openapi_extra=described_body(WantedEnvironment))
 async def create_environment(
     ref: Named, wanted: EnvironmentBody, caller: CurrentCaller, hub: CurrentHub

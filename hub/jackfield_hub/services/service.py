@@ -36,7 +36,7 @@ from jackfield_hub.services.shapes import (
 
 
 class ServiceInUse(Conflict):
-    """Credentials are stored for this service, and they would not fit any more."""
+    """Credentials are stored for this service and would not fit any more, or connectors need it."""
 
     code = "service_in_use"
 
@@ -77,6 +77,22 @@ async def change_service(hub: Hub, caller: Caller, ref: ServiceRef, wanted: Chan
         await audit.record(tx, caller.organization_id, Action.SERVICE_CHANGED, known.service_id, now, caller=caller)
         tx.changed(caller.organization_id, Kind.SERVICES)
     return await read_service(hub, caller, ref)
+
+
+async def delete_service(hub: Hub, caller: Caller, ref: ServiceRef) -> None:
+    """Forget a service and its environments. Raises NotFound, Forbidden, or ServiceInUse while something needs it."""
+    caller.require(Right.DEPLOY)
+    organization_id, now = caller.organization_id, hub.clock()
+    async with hub.database.transaction(organization_id) as tx:
+        known = await _find(tx, caller, ref)
+        if await store.has_auths(tx, organization_id, known.service_id):
+            raise ServiceInUse(f"{ref.name} version {ref.version} has authentications; remove them first")
+        users = await store.list_connectors(tx, organization_id, known.service_id)
+        if users:
+            raise ServiceInUse(f"{ref.name} version {ref.version} is what {', '.join(users)} connects to")
+        await store.delete_service(tx, known.service_id)
+        await audit.record(tx, organization_id, Action.SERVICE_DELETED, known.service_id, now, caller=caller)
+        tx.changed(organization_id, Kind.SERVICES)
 
 
 async def list_services(hub: Hub, caller: Caller) -> Services:

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, select, update
+from sqlalchemy import RowMapping, Select, delete, select, update
 
 from jackfield.auth import AuthenticationType, sign_in_from_json
 from jackfield_hub.auths.vault import SealedKey
 from jackfield_hub.database import Transaction
 from jackfield_hub.services.shapes import CustomProperty, SealedSecrets, Service, ServiceEnvironment
-from jackfield_hub.tables import auths, data_keys, service_environments, services
+from jackfield_hub.tables import (
+    auths,
+    connectors,
+    data_keys,
+    dialogs,
+    oauth_states,
+    service_environments,
+    services,
+)
 
 
 async def insert_service_if_absent(tx: Transaction, **values: Any) -> bool:
@@ -71,6 +79,27 @@ async def has_auths(tx: Transaction, organization_id: str, service_id: str) -> b
         .limit(1)
     )
     return found is not None
+
+
+async def list_connectors(tx: Transaction, organization_id: str, service_id: str) -> Sequence[str]:
+    """Return the connectors that use this service: `["acme 1.0"]`."""
+    rows = await tx.rows(
+        select(connectors.c.name, connectors.c.version)
+        .where(connectors.c.organization_id == organization_id, connectors.c.service_id == service_id)
+        .order_by(connectors.c.name, connectors.c.version)
+    )
+    return [f"{row['name']} {row['version']}" for row in rows]
+
+
+async def delete_service(tx: Transaction, service_id: str) -> None:
+    """Remove a service that nothing uses, its environments, and the dialogs of those who were about to sign in."""
+    own = select(service_environments.c.id).where(service_environments.c.service_id == service_id)
+    begun = (dialogs.c.service_id == service_id) | dialogs.c.service_environment_id.in_(own)
+    of_begun = oauth_states.c.dialog_id.in_(select(dialogs.c.id).where(begun))
+    await tx.execute(delete(oauth_states).where(of_begun))
+    await tx.execute(delete(dialogs).where(begun))
+    await tx.execute(delete(service_environments).where(service_environments.c.service_id == service_id))
+    await tx.execute(delete(services).where(services.c.id == service_id))
 
 
 async def list_environments(tx: Transaction, organization_id: str, service_id: str) -> Sequence[ServiceEnvironment]:

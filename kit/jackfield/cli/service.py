@@ -122,6 +122,17 @@ def show(name: str, version: int | None, profile: str | None) -> None:
     print_json(found)
 
 
+@service.command()
+@click.argument("name")
+@click.argument("version", type=int)
+@profile_option
+def delete(name: str, version: int, profile: str | None) -> None:
+    """Forget a service that no authentication and no connector uses any more."""
+    with open_hub(profile) as hub, working("Asking the hub"):
+        hub.delete_service(name, version)
+    say(f"{name} version {version} is gone", fg="green")
+
+
 def _put_environment(hub: HubClient, known: JsonObject, environment: JsonObject) -> None:
     """Change the environment of this title, or add one."""
     title = environment.get("title")
