@@ -73,7 +73,7 @@ def test_a_storm_of_kills_loses_no_call_and_counts_none_twice(tmp_path: Path) ->
     assert storm.problems == []
     assert set(storm.kills) == set(VICTIMS)
     assert storm.outcomes["success"] > 0
-    assert set(storm.outcomes) <= {"success", "#platform_error", "#outcome_unknown"}
+    assert set(storm.outcomes) <= {"success", "#platform_error", "#connector_error", "#outcome_unknown"}
 
 
 def test_what_is_done_at_the_first_start_is_done_once_and_each_line_names_its_process(pair: HubProcess) -> None:
