@@ -89,6 +89,31 @@ async def test_what_the_third_party_refuses_is_an_outcome(alice: Person, shop: T
     assert [one["error_code"] for one in tasks(settings)] == ["#api_error"] * 6
 
 
+ODD_CODE = """
+from jackfield import InvalidInput
+
+from odd.connector import shop
+
+
+class Odd(InvalidInput):
+    code = "odd\\0code"
+
+
+@shop.operation
+def be_odd() -> dict:
+    raise Odd("Something is odd")
+"""
+
+
+async def test_a_code_no_database_takes_is_recorded_all_the_same(alice: Person, hub: Hub, settings: Settings) -> None:
+    await put_in_place(hub, alice.organization_id, "https://shop.example", name="odd", code=ODD_CODE)
+
+    answer = await alice.post("/core/v1/connectors/odd/versions/1.0/call", call("be_odd"))
+
+    assert (answer.status, answer.json["output"]["code"]) == (200, "odd\0code")
+    assert [one["error_code"] for one in tasks(settings)] == ["oddcode"]
+
+
 async def test_a_mistake_in_the_connector_is_an_outcome_without_its_details(alice: Person, shop: ThirdParty) -> None:
     answer = await alice.post(CALL, call("stumble"))
 

@@ -10,10 +10,10 @@ import pytest
 from jackfield_hub.errors import Conflict, Forbidden, NotFound, Unauthorized
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import service as identity
-from jackfield_hub.identity.shapes import CallerKind
+from jackfield_hub.identity.shapes import CallerKind, Role
 from jackfield_hub.identity.tokens import is_well_formed, make_token
-from tests.hub.people import Person, program
-from tests.hub.stored import all_that_is_stored
+from tests.hub.people import Person, program, role_id
+from tests.hub.stored import IS_POSTGRES, all_that_is_stored
 
 DAY_SECONDS = 24 * 3600.0
 
@@ -148,6 +148,15 @@ async def test_an_api_token_ends_when_it_was_told_to(hub: Hub, alice: Person) ->
 
     with pytest.raises(Unauthorized):
         await identity.identify(hub, f"Bearer {token.text}")
+
+
+@pytest.mark.skipif(not IS_POSTGRES, reason="SQLite takes any text")
+async def test_a_name_the_database_does_not_take_is_a_mistake_of_its_sender(alice: Person) -> None:
+    wanted = {"name": "a\0b", "email": "a@example.com", "organizationRoleId": role_id(Role.CONTRIBUTOR)}
+
+    answer = await alice.post("/core/v1/users", wanted)
+
+    assert (answer.status, answer.json["code"]) == (400, "invalid_input")
 
 
 async def test_nothing_a_token_could_be_read_from_is_stored(hub: Hub, alice: Person, bob: Person) -> None:

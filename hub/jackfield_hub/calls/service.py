@@ -308,7 +308,7 @@ async def _worker(hub: Hub, ready: ReadyCall) -> tuple[WorkerKey, Bundle]:
 def _error_code(output: bytes) -> str | None:
     # The connector's process wrote this: it may be anything.
     code = orjson.loads(output).get("code")
-    return code[:MAX_CODE_CHARACTERS] if isinstance(code, str) else None
+    return code[:MAX_CODE_CHARACTERS].replace("\0", "") if isinstance(code, str) else None  # Postgres takes no NUL
 
 
 def _task(task_id: str, ready: ReadyCall, ending: Ending, started_at: float, milliseconds: float) -> Task:
