@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import mimetypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from importlib.metadata import version
@@ -164,6 +164,27 @@ class HubClient:
     def list_roles(self) -> list[JsonObject]:
         """Return the roles there are: `[{"id": "…", "name": "Admin"}, …]`."""
         return self._send("GET", "/core/v1/roles").get("elements", [])
+
+    def role_id(self, name: str) -> str:
+        """Return the id of the role of this name, which there is."""
+        return next(one["id"] for one in self.list_roles() if one["name"].lower() == name.lower())
+
+    def users(self, email: str | None = None) -> Iterator[JsonObject]:
+        """Yield the people and programs there are, page after page: `{"id": "…", "name": …, "role": {…}, …}`."""
+        asked: dict[str, str] = {"first": "1000"} if email is None else {"first": "1000", "email": email}
+        while True:
+            page = self._send("GET", f"/core/v1/users?{urlencode(asked)}")
+            yield from page.get("elements", [])
+            if not page["pageInfo"]["hasNextPage"]:
+                return
+            asked["cursor"] = page["pageInfo"]["endCursor"]
+
+    def create_user(self, wanted: JsonObject) -> JsonObject:
+        """Add a person. `wanted` is `{"name": …, "email": …, "organizationRoleId": …}`."""
+        return self._send("POST", "/core/v1/users", wanted)
+
+    def remove_user(self, user_id: str) -> None:
+        self._send("DELETE", f"/core/v1/users/{quote(user_id, safe='')}")
 
     def create_program(self, wanted: JsonObject) -> JsonObject:
         """Make an API user. `wanted` is `{"name": …, "organizationRoleId": …}`."""

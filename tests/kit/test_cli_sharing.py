@@ -101,3 +101,26 @@ def test_the_namespace_is_chosen_once(at_hub: CommandLine, real_hub: HubProcess)
     assert (made.exit_code, made.data) == (0, "acme\n")
     assert (other.exit_code, "has the namespace acme already" in other.talk) == (1, True)
     assert at_hub("namespace", "get", organization_id, "--json").json == {"namespace": "acme"}
+
+
+def test_people_are_added_listed_and_removed(at_hub: CommandLine) -> None:
+    added = at_hub("user", "create", "femi@example.com", "--role", "contributor", "--json")
+    again = at_hub("user", "create", "femi@example.com")
+    listed = at_hub("user", "list", "--json").json["elements"]
+    found = at_hub("user", "list", "--email", "femi@example.com")
+    removed = at_hub("user", "remove", added.json["id"])
+    gone = at_hub("user", "list", "--email", "femi@example.com", "--json")
+
+    assert (added.json["name"], added.json["role"]["name"]) == ("femi", "Contributor")
+    assert (again.exit_code, "e-mail already" in again.talk) == (1, True)
+    assert {"femi@example.com"} < {one["email"] for one in listed}
+    assert added.json["id"] in found.data
+    assert (removed.exit_code, gone.json) == (0, {"elements": []})
+
+
+def test_a_service_is_deleted(at_hub: CommandLine, master: HubClient) -> None:
+    master.create_service({"name": "diary", "title": "Diary", "baseUrl": "https://diary.example"})
+
+    assert at_hub("service", "delete", "diary", "1").exit_code == 0
+    again = at_hub("service", "delete", "diary", "1")
+    assert (again.exit_code, "not found" in again.talk) == (1, True)

@@ -13,6 +13,7 @@ COMMANDS = {
     "connectors": "jackfield.cli.connectors:connectors",
     "permissions": "jackfield.cli.permissions:permissions",
     "namespace": "jackfield.cli.namespace:namespace",
+    "user": "jackfield.cli.user:user",
     "token": "jackfield.cli.token:token",
     "service": "jackfield.cli.service:service",
     "login": "jackfield.cli.login:login",

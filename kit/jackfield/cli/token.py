@@ -73,5 +73,4 @@ def revoke(token_id: str, profile: str | None) -> None:
 
 def _program(hub: HubClient, name: str, role: str) -> str:
     """Make a program of this name and return its id."""
-    role_id = next(one["id"] for one in hub.list_roles() if one["name"].lower() == role.lower())
-    return hub.create_program({"name": name, "organizationRoleId": role_id})["id"]
+    return hub.create_program({"name": name, "organizationRoleId": hub.role_id(role)})["id"]
