@@ -5,6 +5,7 @@ settings.md    what an operator can set
 http-api.md    every address of the hub
 command.md     every command and option
 messages.md    what people read when something is wrong
+two-kits.md    the same operation in this kit and in the official one (in docs/why)
 graphql.md     what can be asked and done in GraphQL, and how much of it at once
 """
 
@@ -17,6 +18,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from docs.reference.messages import SITUATIONS
+from docs.why.two_kits import two_kits_page
 from jackfield import errors as operation_errors
 from jackfield.cli.reference import command_page
 from jackfield.errors import OperationError
@@ -45,6 +47,7 @@ def pages() -> dict[str, str]:
         "command.md": command_page(),
         "graphql.md": graphql_page(),
         "messages.md": messages_page(),
+        "../why/two-kits.md": two_kits_page(),
     }
 
 
