@@ -147,7 +147,11 @@ class Database:
         self._engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
         self._writing = asyncio.Lock()
         self._writers: set[asyncio.Task[Any] | None] = set()
-        self.is_silent = False  #: what the watcher waits for in vain, nobody else need wait for
+        self._is_silent = False
+        self._in_use: set[Any] = set()  # the driver's connections
+        if not self.is_sqlite:
+            event.listen(self._engine.sync_engine, "checkout", self._take_out)
+            event.listen(self._engine.sync_engine, "checkin", self._take_in)
         self.tell: Callable[[Change], None] = lambda change: None  #: called with what our own transactions change
 
     async def migrate(self) -> None:
@@ -191,9 +195,26 @@ class Database:
             await tx.act_for(organization_id, is_writing=False)
             yield tx
 
+    def fall_silent(self) -> None:
+        """What somebody has waited for in vain, nobody else need wait for: those who wait now, and those who come."""
+        self._is_silent = True
+        for connection in list(self._in_use):
+            connection.terminate()
+
+    def speak(self) -> None:
+        """It answers again."""
+        self._is_silent = False
+
     def _say_when_it_is_silent(self) -> None:
-        if self.is_silent:
+        if self._is_silent:
             raise DatabaseAway("The database does not answer; try again in a moment")
+
+    def _take_out(self, connection: Any, _record: Any, _proxy: Any) -> None:
+        self._in_use.add(connection.driver_connection)
+
+    def _take_in(self, connection: Any, _record: Any) -> None:
+        if connection is not None:  # None: it was broken, and is given back as nothing
+            self._in_use.discard(connection.driver_connection)
 
     async def ping(self) -> None:
         """Return when the database answers. Raises DatabaseAway."""

@@ -32,8 +32,12 @@ class HubProcess:
     database: str = ""  #: the URL of its database; "" for the one in its data folder
 
     @property
+    def tokens_file(self) -> Path:
+        return self.data / "tokens.json"
+
+    @property
     def tokens(self) -> dict[str, Any]:
-        return json.loads((self.data / "tokens.json").read_text())
+        return json.loads(self.tokens_file.read_text())
 
     def ask(self, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
         """Return status and JSON of the answer, asked with the master token if not told otherwise."""

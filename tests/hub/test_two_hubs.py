@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,20 +22,29 @@ from tests.hub.connectors import connector_zip, deploy, deploy_and_wait, wait_un
 from tests.hub.partition import wire_to
 from tests.hub.people import Answer, Person, role_id
 from tests.hub.postgres import Postgres, name_of
-from tests.hub.processes import COMMAND, free_port, spawn, start
+from tests.hub.processes import COMMAND, HubProcess, free_port, spawn, start
 from tests.hub.shop import answering
 from tests.hub.stored import stored
-from tests.hub.two_hubs import TwoHubs, program_of, soon, two_hubs
+from tests.hub.two_hubs import TwoHubs, doors_of, hub_pair, program_of, soon, two_hubs
 
 CALL = "/core/v1/connectors/acme/versions/1.0/call"
 SAY = {"operation": "say", "input": {}}
 SHARE = "/cdk/v1/permissions/connectors/acme/versions/1.0"
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-async def hubs(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[TwoHubs]:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[tuple[HubProcess, HubProcess]]:
+    """The processes of two hubs, for all tests that leave them as they are."""
     database = request.getfixturevalue("postgres").new_database() if request.param == "postgres" else ""
-    async with two_hubs(tmp_path, database) as hubs:
+    with hub_pair(tmp_path_factory.mktemp("pair"), database) as pair:
+        yield pair
+
+
+@pytest.fixture
+async def hubs(pair: tuple[HubProcess, HubProcess]) -> AsyncGenerator[TwoHubs]:
+    async with doors_of(*pair) as hubs:
         yield hubs
 
 
@@ -46,7 +55,7 @@ async def words(person: Person) -> str | None:
 
 async def test_a_revoked_token_and_a_removed_user_are_refused_by_the_other(hubs: TwoHubs) -> None:
     alice = hubs.alice
-    _, robot, token_id = await program_of(alice, "robot", role_id(Role.CONTRIBUTOR))
+    _, robot, token_id = await program_of(alice, "revoked", role_id(Role.CONTRIBUTOR))
     user_id, leaver, _ = await program_of(alice, "leaver", role_id(Role.CONTRIBUTOR))
     for person in (robot, leaver):
         assert (await hubs.elsewhere(person).get("/v1/me")).status == 200
@@ -63,7 +72,7 @@ async def test_a_revoked_token_and_a_removed_user_are_refused_by_the_other(hubs:
 
 
 async def test_another_role_is_another_role_at_the_other(hubs: TwoHubs) -> None:
-    user_id, robot, _ = await program_of(hubs.alice, "robot", role_id(Role.CONTRIBUTOR))
+    user_id, robot, _ = await program_of(hubs.alice, "demoted", role_id(Role.CONTRIBUTOR))
     assert (await hubs.elsewhere(robot).get("/v1/services")).status == 200
 
     changed = await hubs.alice.put(f"/core/v1/users/{user_id}/roles", {"roleId": role_id(Role.VIEWER)})
@@ -77,7 +86,7 @@ async def test_another_role_is_another_role_at_the_other(hubs: TwoHubs) -> None:
 
 
 async def test_what_is_deployed_or_shared_at_one_is_called_at_the_other(hubs: TwoHubs) -> None:
-    _, robot, _ = await program_of(hubs.alice, "robot", role_id(Role.CONTRIBUTOR))
+    _, robot, _ = await program_of(hubs.alice, "maker", role_id(Role.CONTRIBUTOR))
     _, guest, _ = await program_of(hubs.alice, "guest", role_id(Role.CONTRIBUTOR))
     there, guest_there = hubs.elsewhere(robot), hubs.elsewhere(guest)
     assert (await deploy_and_wait(robot, connector_zip(words="old")))["deploymentStatus"] == "Deployed"
@@ -112,20 +121,20 @@ async def test_an_auth_and_a_service_that_change_at_one_have_changed_at_the_othe
         return web.json_response({"ok": True})
 
     async with answering(answer) as url:
-        await deploy_and_wait(hubs.alice, connector_zip(files=asking(url)))
+        await deploy_and_wait(hubs.alice, connector_zip("asker", files=asking(url, "asker")), "asker")
         there = hubs.elsewhere(hubs.alice)
-        environments = await hubs.alice.get("/core/v1/services/acme/versions/1/environments")
+        environments = await hubs.alice.get("/core/v1/services/asker/versions/1/environments")
         wanted = {"name": "one", "serviceEnvironmentId": environments.json["elements"][0]["id"]}
         auth_id = (await hubs.alice.post("/core/v1/authentications", wanted)).json["id"]
         path, ask = f"/core/v1/authentications/{auth_id}", {"operation": "ask", "input": {}, "authId": auth_id}
         assert (await there.get(path)).json["name"] == "one"
 
         async def outcome() -> str:
-            return (await there.post(CALL, ask)).json.get("outcome", "refused")
+            return (await there.post(CALL.replace("acme", "asker"), ask)).json.get("outcome", "refused")
 
         assert await outcome() == "success"
-        service = {"title": "Acme", "baseUrl": "https://elsewhere.example"}
-        assert (await hubs.alice.put("/v1/services/acme/versions/1", service)).status == 200
+        service = {"title": "Asker", "baseUrl": "https://elsewhere.example"}
+        assert (await hubs.alice.put("/v1/services/asker/versions/1", service)).status == 200
 
         async def may_not_ask() -> bool:
             return await outcome() == "error"
@@ -146,20 +155,20 @@ async def test_an_auth_and_a_service_that_change_at_one_have_changed_at_the_othe
         await soon(is_gone)
 
 
-def asking(url: str) -> dict[str, str]:
+def asking(url: str, name: str = "acme") -> dict[str, str]:
     """Return files of a connector whose `ask` asks this service."""
-    operation = """
-from acme.connector import acme
+    operation = f"""
+from {name}.connector import {name}
 from jackfield import Http
 
 
-@acme.operation
+@{name}.operation
 def ask(http: Http) -> dict:
     \"\"\"Ask the service.\"\"\"
     return http.get("/").json()
 """
-    connector = f"from jackfield import Connector\n\nacme = Connector({url!r})\n"
-    return {"acme/connector.py": connector, "acme/operations/ask.py": operation}
+    connector = f"from jackfield import Connector\n\n{name} = Connector({url!r})\n"
+    return {f"{name}/connector.py": connector, f"{name}/operations/ask.py": operation}
 
 
 @pytest.fixture
@@ -242,7 +251,7 @@ async def test_hubs_that_start_at_the_same_moment_make_one_organization(shared: 
     for hub in hubs:
         hub.kill()
     assert in_database(shared, "SELECT count(*) AS organizations FROM organizations") == [{"organizations": 1}]
-    assert len(list(tmp_path.glob("*/tokens.json"))) == 1
+    assert sum(hub.tokens_file.exists() for hub in hubs) == 1
 
 
 async def test_a_hub_with_another_master_key_is_not_let_in(shared: str, tmp_path: Path) -> None:

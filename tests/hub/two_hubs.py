@@ -6,8 +6,8 @@ import asyncio
 import base64
 import os
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,25 @@ async def two_hubs(
     On SQLite they share sources and bundles as two processes of one hub do. `second_database` is another way to the
     same database, `second_command` another way to run a hub.
     """
+    pair = hub_pair(folder, database, second_database=second_database, second_command=second_command, **settings)
+    first, second = await asyncio.to_thread(pair.__enter__)
+    try:
+        async with doors_of(first, second) as hubs:
+            yield hubs
+    finally:
+        pair.__exit__(None, None, None)
+
+
+@contextmanager
+def hub_pair(
+    folder: Path,
+    database: str,
+    *,
+    second_database: str = "",
+    second_command: Sequence[str] = COMMAND,
+    **settings: str,
+) -> Generator[tuple[HubProcess, HubProcess]]:
+    """Run the processes of two hubs."""
     given = {
         "database": database or f"sqlite:///{folder / 'shared.db'}",
         "master_key": base64.b64encode(os.urandom(32)).decode(),
@@ -57,19 +76,21 @@ async def two_hubs(
     }
     if not database:
         _share_files(folder / "first", folder / "second")
-    first = await asyncio.to_thread(start, folder / "first", **given)
-    try:
-        given["database"] = second_database or given["database"]
-        second = await asyncio.to_thread(start, folder / "second", second_command, **given)
-        try:
-            async with aiohttp.ClientSession(first.url) as door, aiohttp.ClientSession(second.url) as other_door:
-                tokens = first.tokens
-                alice = Person(door, tokens["organizationId"], tokens["masterToken"], tokens["apiToken"])
-                yield TwoHubs(first, second, alice, other_door)
-        finally:
-            _end(second)
-    finally:
-        _end(first)
+    with ExitStack() as ending:
+        first = start(folder / "first", **given)
+        ending.callback(_end, first)
+        second = start(folder / "second", second_command, **{**given, "database": second_database or given["database"]})
+        ending.callback(_end, second)
+        yield first, second
+
+
+@asynccontextmanager
+async def doors_of(first: HubProcess, second: HubProcess) -> AsyncGenerator[TwoHubs]:
+    """Give Alice at the doors of both."""
+    async with aiohttp.ClientSession(first.url) as door, aiohttp.ClientSession(second.url) as other_door:
+        tokens = first.tokens
+        alice = Person(door, tokens["organizationId"], tokens["masterToken"], tokens["apiToken"])
+        yield TwoHubs(first, second, alice, other_door)
 
 
 def _share_files(first: Path, second: Path) -> None:

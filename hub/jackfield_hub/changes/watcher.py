@@ -1,7 +1,7 @@
 """One task of a process that forgets what others have changed, and says how long what is left may be believed.
 
-look ── forget what has changed ── believe the rest for eight more seconds ── wait
- ├── the database is away: nobody says "believe" any more, so after eight seconds everything is read anew
+look ── forget what has changed ── believe the rest for ten more seconds ── wait
+ ├── the database is away: nobody says "believe" any more, so after ten seconds everything is read anew
  └── it does not even say so: then nobody else need wait for it either, until it answers here
 """
 
@@ -18,7 +18,7 @@ from jackfield_hub.changes.shapes import Change
 from jackfield_hub.database import EVERY_ORGANIZATION, Database, DatabaseAway
 from jackfield_hub.logs import describe, log
 
-BELIEVE_SECONDS = 8.0  # time for one look that is not answered, and another
+BELIEVE_SECONDS = 10.0  # time for one look that is not answered, and another
 AGAIN_SECONDS = 0.5
 LOOK_SECONDS = 2.5  # at most, connecting included
 KEPT_SECONDS = 3600.0  # whoever has not looked for half as long (it was stopped) forgets everything
@@ -76,7 +76,9 @@ class Watcher:
                 log.error("changes_unseen", **describe(failure))
                 self._is_open = False
                 self._unanswered = self._unanswered + 1 if isinstance(failure, TimeoutError) else 0
-                self._database.is_silent = self._unanswered > 1  # the first may be our own fault: we were stopped
+                if self._unanswered > 1:  # the first may be our own fault: we were stopped for a while
+                    self._memory.believe_until(0.0)  # a call that runs now could not be recorded
+                    self._database.fall_silent()
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def _look(self) -> None:
@@ -90,7 +92,8 @@ class Watcher:
                 for change in found:
                     self._memory.forget(change)
         self._looked_at = began
-        self._unanswered, self._database.is_silent = 0, False
+        self._unanswered = 0
+        self._database.speak()
         self._memory.believe_until(began + BELIEVE_SECONDS)
 
     async def _tidy(self) -> None:
