@@ -13,7 +13,7 @@ from typing import cast
 from uvicorn import Config, Server
 
 from jackfield_hub.app import create_app
-from jackfield_hub.door import Door
+from jackfield_hub.door import CONNECTIONS_A_TURN, Door
 from jackfield_hub.http_protocol import JackfieldProtocol, Patience
 from jackfield_hub.hub import Hub
 
@@ -56,7 +56,11 @@ async def serving(hub: Hub, listener: socket.socket, patience: Patience = PATIEN
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     await server.startup(sockets=[])
-    door = Door(listener, lambda: JackfieldProtocol(server.config, server.server_state, server.lifespan.state))
+    door = Door(
+        listener,
+        lambda: JackfieldProtocol(server.config, server.server_state, server.lifespan.state),
+        1 if hub.process else CONNECTIONS_A_TURN,
+    )
     cast("list[Door]", server.servers).append(door)  # which are closed before all else
     ticking = asyncio.create_task(_tick(server, patience))
     try:
