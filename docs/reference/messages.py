@@ -20,7 +20,7 @@ FAULT = b"""<Envelope xmlns="http://www.w3.org/2003/05/soap-envelope"><Body><Fau
 NO_KEY = b"<Error><Code>NoSuchKey</Code></Error>"
 WRONG_SECRET = b"<Error><Code>SignatureDoesNotMatch</Code></Error>"
 UNKNOWN_LAYER = {"errors": [{"code": "MANIFEST_BLOB_UNKNOWN", "detail": f"sha256:{'0' * 64}"}]}
-PAGE = {"results": []}
+PAGE: dict[str, list[str]] = {"results": []}
 MUGS = {"shop": "mugs"}
 APP = {"application": "app"}
 PROVIDER = {"provider": "https://login.example.com"}

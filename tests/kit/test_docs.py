@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from docs.reference.messages import SITUATIONS
 from docs.reference.write import pages
+from docs.why.two_kits import PAIRS, Pair, lines
 from jackfield import __all__ as kit_names
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -47,3 +49,16 @@ def test_a_decision_says_why_and_what_else_was_possible():
     for page in (REPOSITORY / "docs" / "decisions").glob("*.md"):
         headings = re.findall(r"^## (.+)$", page.read_text(encoding="utf-8"), re.M)
         assert headings == ["Context", "Decision", "Consequences", "Alternatives"], page.name
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.title)
+def test_an_operation_is_never_longer_than_in_the_official_kit(pair: Pair):
+    assert len(pair.ours) <= len(pair.theirs)
+    assert lines(pair.ours) <= lines(pair.theirs)
+
+
+def test_at_least_twenty_messages_are_shown_and_each_is_a_sentence_or_the_documented_list():
+    messages = [situation.message for situation in SITUATIONS]
+
+    assert len(messages) >= 20
+    assert [message for message in messages if message[-1] not in ".?]"] == []

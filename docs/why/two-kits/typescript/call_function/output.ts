@@ -1,0 +1,3 @@
+export type CallFunctionOutput = {
+  result: unknown;
+};

@@ -1,0 +1,3 @@
+export type CustomerChoicesInput = {
+  search?: string;
+};

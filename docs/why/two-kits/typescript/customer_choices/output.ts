@@ -1,0 +1,3 @@
+import { DDLOperationOutput } from '@trayio/cdk-dsl/connector/operation/OperationHandler';
+
+export type CustomerChoicesOutput = DDLOperationOutput<string>;

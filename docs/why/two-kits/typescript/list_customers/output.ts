@@ -1,0 +1,5 @@
+import { GetCustomerOutput } from '../get_customer/output';
+
+export type ListCustomersOutput = {
+  customers: GetCustomerOutput[];
+};

@@ -1,0 +1,4 @@
+export type ListCustomersPageInput = {
+  size: number;
+  skip: number;
+};
