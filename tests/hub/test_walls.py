@@ -13,11 +13,13 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import ProgrammingError
 
 import jackfield_hub
+from jackfield_hub.backups.examination import examine
 from jackfield_hub.calls.ledger.postgres_home import PostgresHome
 from jackfield_hub.calls.ledger.service import Ledger
 from jackfield_hub.database import EVERY_ORGANIZATION, Database
+from jackfield_hub.settings import Settings
 from jackfield_hub.tables import metadata, organizations, tasks, usage, users
-from tests.hub.postgres import Postgres
+from tests.hub.postgres import ROLE, Postgres, name_of
 from tests.hub.test_ledger import TASK, task
 
 ALICE, CHARLIE = "org-alice", "org-charlie"
@@ -102,6 +104,17 @@ async def test_every_table_of_organizations_has_its_policy(database: Database) -
     assert behind_walls == sorted(
         table.name for table in tables if "organization_id" in table.columns or table is organizations
     )
+
+
+async def test_a_role_that_no_policy_holds_back_is_found(
+    database: Database, postgres: Postgres, tmp_path: Path
+) -> None:
+    for role, is_held_back in ((ROLE, True), ("postgres", False)):
+        url = postgres.url(name_of(database.url), role)
+        checks = {one.name: one for one in await examine(Settings(data_dir=tmp_path, database=url))}
+
+        assert checks["organizations"].is_well is is_held_back
+        assert checks["organizations"].next_step
 
 
 def test_every_transaction_of_the_hub_says_for_whom_it_acts() -> None:

@@ -19,7 +19,6 @@ _OPEN_TABLES = text("""
       AND NOT attribute.attisdropped AND NOT class.relforcerowsecurity
     ORDER BY class.relname
 """)
-_PASSES_WALLS = text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
 
 
 def raise_walls(connection: Connection) -> None:
@@ -30,8 +29,3 @@ def raise_walls(connection: Connection) -> None:
         is_ours = f"current_setting('{SETTING}', true) IN ({column}, '{EVERY_ORGANIZATION}')"
         connection.execute(text(f"CREATE POLICY organization ON {table} USING ({is_ours})"))
         connection.execute(text(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"))
-
-
-def passes_walls(connection: Connection) -> bool:
-    """Say whether our role at the database is one no policy holds back."""
-    return connection.dialect.name == "postgresql" and bool(connection.scalar(_PASSES_WALLS))
