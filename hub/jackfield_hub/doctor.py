@@ -16,6 +16,7 @@ from jackfield.cli.mistakes import FAILURE
 from jackfield.cli.options import as_json_option, profile_option
 from jackfield.cli.terminal import working
 from jackfield_hub.database import Database, DatabaseAway
+from jackfield_hub.logs import configure_logs
 from jackfield_hub.processes import board
 from jackfield_hub.sandbox import landlock
 from jackfield_hub.sandbox.confinement import Confinement, NotConfined, confine
@@ -37,6 +38,7 @@ PRIVATE = ("keys/*", "tokens.json", "core.db*", "usage.db*")  # nobody but the o
 @click.pass_context
 def doctor(ctx: click.Context, data: Path | None, database: str | None, profile: str | None, as_json: bool) -> None:
     """Look for what is wrong, here and at the hub, and say how to mend it."""
+    configure_logs()
     with working("Looking"):
         checks = [*kit_checks(profile), *hub_checks(data, database)]
     print_checks(checks, as_json)
@@ -98,7 +100,7 @@ def _workers() -> Check:
     try:
         found = asyncio.run(_attack_workers())
     except NotConfined as reason:
-        return Check(name, False, str(reason), "run the hub on Linux, on x86-64 or aarch64")
+        return Check(name, False, str(reason), reason.next_step)
     if found.rung is Rung.NO_JAIL:
         return Check(name, False, str(found), "use Linux 5.13 or newer, with landlock on (boot option lsm=)")
     bricks = f"{_BRICKS[found.rung]}, landlock ABI {landlock.abi()}"

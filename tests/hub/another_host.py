@@ -2,6 +2,7 @@
 
 another_host.py [RUNG] [--without-namespaces]                 try a pool there, and print what came out
 another_host.py [--without-landlock] -- serve [option …]      run a command of jackfield there
+another_host.py [--with-broken-zygote | --with-killed-zygote] -- serve [option …]
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from jackfield.errors import NoAnswer
 from jackfield.exchange import Request, Response
 from jackfield.runner import Call
 from jackfield_hub.data_folder import let_workers_pass, let_workers_read
-from jackfield_hub.sandbox import kernel
+from jackfield_hub.sandbox import kernel, launcher
 from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.pool import Pool, WorkerKey
 from jackfield_hub.sandbox.self_test import open_probes
@@ -70,6 +71,10 @@ def main(arguments: list[str]) -> None:
         refuse(UNSHARE[os.uname().machine], errno.EPERM)  # as a container does
     if "--without-landlock" in arguments:
         refuse(LANDLOCK_CREATE_RULESET, errno.ENOSYS)
+    if "--with-broken-zygote" in arguments:
+        launcher.COMMAND = "import sys; import nothing_of_that_name"
+    if "--with-killed-zygote" in arguments:
+        launcher.COMMAND = "import os; os.kill(os.getpid(), 9)"
     if "--" in arguments:
         sys.argv[1:] = arguments[arguments.index("--") + 1 :]
         command()

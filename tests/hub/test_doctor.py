@@ -53,6 +53,25 @@ def test_what_a_host_lacks_for_a_jail_is_named(missing: str, exit_code: int, fou
     assert checks["workers"]["nextStep"]
 
 
+@pytest.mark.parametrize(
+    ("what", "found", "said"),
+    [
+        ("broken", "ended with status 1 before it was ready: ModuleNotFoundError: No module named", "Traceback"),
+        ("killed", "was ended by SIGKILL before it was ready", ""),
+    ],
+)
+def test_a_zygote_that_does_not_start_says_why_to_the_doctor_and_to_the_log(what: str, found: str, said: str) -> None:
+    command = [sys.executable, "-m", "tests.hub.another_host", f"--with-{what}-zygote", "--", "doctor", "--json"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    checks = {check["name"]: check for check in json.loads(answer.stdout)["elements"]}
+    assert answer.returncode == 1
+    assert found in checks["workers"]["found"]
+    assert "look at the limits" in checks["workers"]["nextStep"]
+    assert said in answer.stderr
+    assert ("zygote_did_not_start" in answer.stderr) is bool(said)
+
+
 @pytest.mark.parametrize("system", ["Darwin", "FreeBSD"])
 def test_another_system_than_linux_is_told_where_connectors_can_run(
     monkeypatch: pytest.MonkeyPatch, system: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import tempfile
 from dataclasses import dataclass
 
@@ -11,10 +12,20 @@ from jackfield_hub.sandbox.pool import Pool
 from jackfield_hub.sandbox.self_test import open_probes
 
 NO_TEMPORARY_FOLDER = "there is no folder for temporary files: make /tmp writable, or name another one in TMPDIR"
+AGAIN = "try again when that is done"
+ON_LINUX = "run the hub on Linux, on x86-64 or aarch64"
+LOOK = (
+    "read what the process said: if something cannot be imported, install jackfield-hub anew; if it was killed or "
+    "not ready in time, look at the limits of memory and processes (ulimit -a, MemoryMax and TasksMax of systemd)"
+)
 
 
 class NotConfined(Exception):
-    """Connectors could do more on this host than they may; the message says what."""
+    """Connectors could do more on this host than they may; the message says what, `next_step` what to do."""
+
+    def __init__(self, reason: str, next_step: str = "") -> None:
+        super().__init__(reason)
+        self.next_step = next_step
 
 
 @dataclass(frozen=True)
@@ -50,11 +61,12 @@ async def confine(workers: Pool, *, is_trusting: bool = False) -> Confinement:
     try:
         tempfile.gettempdir()
     except FileNotFoundError:
-        raise NotConfined(NO_TEMPORARY_FOLDER) from None
+        raise NotConfined(NO_TEMPORARY_FOLDER, AGAIN) from None
     try:
         await workers.start()
     except ZygoteLost as refusal:
-        raise NotConfined(f"no jail can be closed here ({refusal})") from None
+        next_step = LOOK if platform.system() == "Linux" else ON_LINUX
+        raise NotConfined(f"no jail can be closed here ({refusal})", next_step) from None
     found = Confinement(workers.rung or Rung.NO_JAIL, await _try(workers), workers.rung_reason)
     if not found.holds and not is_trusting:
         raise NotConfined(str(found))

@@ -70,10 +70,11 @@ def crash_text(status: int | None) -> str:
         return "The connector's worker crashed: its process ended by itself."
     if status > 0:
         return f"The connector's worker crashed: its process ended with status {status}."
-    return f"The connector's worker crashed: its process was ended by {_signal_name(-status)}."
+    return f"The connector's worker crashed: its process was ended by {signal_name(-status)}."
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """Return "SIGKILL" for 9."""
     try:
         return signal.Signals(number).name
     except ValueError:

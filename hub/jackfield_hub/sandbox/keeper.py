@@ -93,6 +93,8 @@ class Keeper:
         try:
             await self._rise(rung)
         except ZygoteLost as refusal:
+            if refusal.said:
+                log.error("zygote_did_not_start", rung=rung, reason=str(refusal), said=refusal.said)
             if self._wanted or rung is self._lowest:
                 raise
             self.rung_reason = self.rung_reason or str(refusal)
@@ -109,7 +111,8 @@ class Keeper:
         self._is_up.clear()
         self._on_lost()
         if not self._is_stopping:
-            log.warning("zygote_lost", rung=self.rung)
+            said = self._launcher.last_words() if self._launcher else ""
+            log.warning("zygote_lost", rung=self.rung, said=said)
             self._restarting = asyncio.ensure_future(self._restart())
 
     async def _restart(self) -> None:
@@ -122,7 +125,7 @@ class Keeper:
                 await self._rise(rung)
             except ZygoteLost as refusal:
                 if is_first:
-                    log.error("no_workers_in_this_rung_any_more", rung=rung, reason=str(refusal))
+                    log.error("no_workers_in_this_rung_any_more", rung=rung, reason=str(refusal), said=refusal.said)
                 is_first = False
                 await asyncio.sleep(RESTART_SECONDS)
             else:

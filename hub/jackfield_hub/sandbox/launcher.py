@@ -18,15 +18,22 @@ import jackfield
 import jackfield_hub
 from jackfield_hub.sandbox import orders
 from jackfield_hub.sandbox.boot import COMMAND
+from jackfield_hub.sandbox.failures import signal_name
 from jackfield_hub.sandbox.frames import SOCKET_BUFFER_BYTES
 from jackfield_hub.sandbox.jail import Rung
 
 START_SECONDS = 30.0
 END_SECONDS = 2.0
+LAST_WORDS_BYTES = 4096
+LAST_SIGNAL = 64
 
 
 class ZygoteLost(Exception):
-    """The zygote has died or does not take orders."""
+    """The zygote has died or does not take orders. `said` is the end of what it wrote to its stderr."""
+
+    def __init__(self, reason: str, said: str = "") -> None:
+        super().__init__(": ".join([reason, *said.splitlines()[-1:]]))
+        self.said = said
 
 
 class Seat(NamedTuple):
@@ -50,31 +57,41 @@ class Launcher:
         self.workers: dict[int, int] = {}
         self._risen = asyncio.Event()
         self._lost = asyncio.Event()
-        self._reason = "the zygote did not start"
+        self._reason = ""
+        # A file in memory: a pipe would have to be read all the time, or the zygote would wait for its reader.
+        self._stderr = os.fdopen(os.memfd_create("zygote-stderr"), "r+b", buffering=0)
 
     async def start(self) -> None:
         """Return when the zygote takes orders. Raises ZygoteLost when it does not rise."""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._control.setblocking(False)
-            self._process = await asyncio.to_thread(_start_process, theirs, self._rung)
+            self._process = await asyncio.to_thread(_start_process, theirs, self._rung, self._stderr.fileno())
         asyncio.get_running_loop().add_reader(self._control, self._listen)
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._risen.wait()
         except TimeoutError:
+            self._reason = f"the zygote was not ready within {START_SECONDS:g} s"
             self._lost.set()
         except asyncio.CancelledError:
             await self.stop()
             raise
         if self._lost.is_set():
+            said = self.last_words()
             await self.stop()
-            raise ZygoteLost(self._reason)
+            raise ZygoteLost(self._reason or f"the zygote {_end_of(self._process)} before it was ready", said)
 
     @property
     def pid(self) -> int:
         """The process all others come from: in R1 the starter, in R2 the zygote itself."""
         return self._process.pid
+
+    def last_words(self) -> str:
+        """Return the end of what it has written to its stderr: nothing, as long as all is well."""
+        written = os.fstat(self._stderr.fileno()).st_size
+        said = os.pread(self._stderr.fileno(), LAST_WORDS_BYTES, max(0, written - LAST_WORDS_BYTES))
+        return said.decode(errors="replace").strip()
 
     async def stop(self) -> None:
         """End the zygote and with it all its workers. Returns when it is gone, also the second time."""
@@ -82,6 +99,7 @@ class Launcher:
             asyncio.get_running_loop().remove_reader(self._control)
             self._control.close()
         await asyncio.to_thread(_end_process, self._process)
+        self._stderr.close()
 
     def hire(self, order: orders.Hire) -> Seat:
         """Have a worker forked; return our ends of its socket and its stderr. Raises ZygoteLost."""
@@ -147,8 +165,8 @@ class Launcher:
             self._on_lost()
 
 
-def _start_process(control: socket.socket, rung: Rung) -> subprocess.Popen[bytes]:
-    """Start the interpreter with no environment, no site directory and one descriptor of ours."""
+def _start_process(control: socket.socket, rung: Rung, stderr: int) -> subprocess.Popen[bytes]:
+    """Start the interpreter with no environment, no site directory and two descriptors of ours."""
     interpreter = (os.path.realpath(sys.executable), "-I", "-S", "-c", COMMAND)
     command = [*interpreter, str(control.fileno()), rung.value, *import_paths()]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and our own words
@@ -157,7 +175,7 @@ def _start_process(control: socket.socket, rung: Rung) -> subprocess.Popen[bytes
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
         close_fds=True,
         pass_fds=(control.fileno(),),
         start_new_session=True,
@@ -170,6 +188,13 @@ def _end_process(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _end_of(process: subprocess.Popen[bytes]) -> str:
+    """Say how a process has ended: "ended with status 1". In R1 the starter hands on a signal as a status."""
+    status = process.returncode
+    number = 256 - status if status >= 256 - LAST_SIGNAL else -status
+    return f"was ended by {signal_name(number)}" if number > 0 else f"ended with status {status}"
 
 
 def import_paths() -> list[str]:
