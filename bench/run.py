@@ -109,14 +109,15 @@ def _everything(folder: Path, port: int, options: argparse.Namespace, results: R
 
 
 def _weigh(hub: hubs.RunningHub, variants: Sequence[Variant], results: Results) -> None:
-    """See what the hub takes when nobody asks anything of it, and what each worker adds."""
-    wait_until_idle(*hub.processes)
-    before = results.idle_mb = memory_megabytes(*hub.processes)
+    """See what the hub takes when nobody asks anything of it (without its database), and what each worker adds."""
+    own = hub.processes[0]
+    wait_until_idle(own)
+    results.idle_mb = memory_megabytes(own)
     _load(variants[0].work(1, 1.0))  # without a worker: what all calls need is there now
-    before = memory_megabytes(*hub.processes)
+    before = memory_megabytes(own)
     for variant in variants[1:]:
         _load(variant.work(1, 0.2))
-        after = memory_megabytes(*hub.processes)
+        after = memory_megabytes(own)
         results.worker_mb.append(after - before)
         before = after
 
