@@ -131,7 +131,7 @@ def redactor(secrets: Iterable[str]) -> Redactor:
 
 def _rarest_byte(spelling: bytes) -> bytes:
     """Return the byte of a spelling that fewest answers have in them."""
-    return bytes([min(spelling, key=_COMMON.find)])
+    return bytes([min(set(spelling), key=_COMMON.find)])
 
 
 def _spellings(secret: str) -> set[str]:
