@@ -57,7 +57,7 @@ def compute(text: Text) -> dict:
 
 @pytest.fixture(params=JAILS)
 async def pool(request: pytest.FixtureRequest) -> AsyncGenerator[Pool]:
-    pool = Pool(Limits(drain_seconds=1.0, resident_bytes=128 << 20, look_seconds=0.1), request.param)
+    pool = Pool(Limits(drain_seconds=1.0, resident_bytes=128 << 20, look_seconds=0.1, busy_share=0.05), request.param)
     await pool.start()
     yield pool
     await pool.stop()

@@ -20,6 +20,7 @@ class Limits:
     grace_seconds: float = 0.1  # after a call's deadline, for its thread to come back
     retire_seconds: float = 2.0  # for the other calls of a worker one of whose threads did not
     idle_seconds: float = 600.0
+    busy_share: float = 0.3  # of a processor, between two looks: who uses more lets the others go first
     look_seconds: float = 0.25  # between two looks at what workers hold and compute
     max_workers: int = 64
     calls_at_once: int = 256  # in one worker

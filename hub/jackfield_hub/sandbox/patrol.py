@@ -27,7 +27,7 @@ class Patrol:
 
     async def walk(self) -> None:
         """Never return."""
-        watch = await asyncio.to_thread(Watch)
+        watch = await asyncio.to_thread(Watch, self._limits.busy_share)
         while True:
             await asyncio.sleep(self._limits.look_seconds)
             first, workers = self._keeper.pid, self._keeper.workers

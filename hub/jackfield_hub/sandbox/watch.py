@@ -17,8 +17,7 @@ from pathlib import Path
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
-BUSY_SHARE = 0.5  # of a processor, between two looks
-CALM_SHARE = 0.2
+CALM = 1 / 3  # of what counts as busy
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,8 @@ class _Known:
 class Watch:
     """The processes of one pool. Its methods read files: call them on a thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, busy_share: float) -> None:
+        self._busy_share = busy_share
         self._known: dict[int, _Known] = {}
         self._may_reorder = may_come_back()
         self._last_look = time.monotonic()
@@ -56,10 +56,10 @@ class Watch:
         """Let workers that compute all the time run only when no others want to, and bring them back later."""
         for one in seen if self._may_reorder else ():
             known = self._known[one.worker]
-            if one.busy_share > BUSY_SHARE:
+            if one.busy_share > self._busy_share:
                 # Each time anew: a thread it has started in between may not be behind.
                 known.is_behind = _schedule(known.process_id, os.SCHED_IDLE) or known.is_behind
-            elif known.is_behind and one.busy_share < CALM_SHARE:
+            elif known.is_behind and one.busy_share < self._busy_share * CALM:
                 known.is_behind = not _schedule(known.process_id, os.SCHED_OTHER)
 
     def _find(self, first: int, workers: Mapping[int, int]) -> None:
