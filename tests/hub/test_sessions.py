@@ -199,3 +199,58 @@ async def test_behind_tls_the_cookie_is_bound_to_the_very_host(settings: Setting
 
 async def roles(alice: Person) -> dict[str, str]:
     return {one["name"]: one["id"] for one in (await alice.get("/core/v1/roles")).json["elements"]}
+
+
+NEW = "another horse battery"
+
+
+async def test_a_member_changes_the_password_and_stays_signed_in_here_only(browser: Person, hub: Hub) -> None:
+    here, cookie = await sign_in(browser)
+    _, elsewhere = await sign_in(browser)
+    labels = {"Cookie": cookie, "X-CSRF-Token": here.json["csrfToken"]}
+
+    async def change(old: str, new: str, **more: str) -> int:
+        body = f'{{"oldPassword": "{old}", "newPassword": "{new}"}}'.encode()
+        return (await browser.send("PUT", "/v1/me/password", body, {**labels, **more})).status
+
+    assert await change("something else", NEW) == 403
+    assert await change(PASSWORD, "short") == 400
+    assert await change(PASSWORD, NEW, **{"X-CSRF-Token": "x"}) == 403
+    assert await change(PASSWORD, NEW) == 204
+
+    assert [(await browser.get("/v1/me", Cookie=one)).status for one in (cookie, elsewhere)] == [200, 401]
+    assert (await sign_in(browser))[0].status == 401
+    assert (await sign_in(browser, {**ALICE, "password": NEW}))[0].status == 200
+    said = stored_values(hub.settings, "SELECT action FROM audit WHERE action = 'user.password_changed'")
+    assert len(said) == 1
+
+
+async def test_the_page_for_it_says_what_was_wrong(browser: Person) -> None:
+    asked = await browser.session.get("/sign-in/password", allow_redirects=False)
+    assert (asked.status, asked.headers["Location"]) == (303, "/sign-in?next=/sign-in/password")
+    answer, cookie = await sign_in(browser)
+    page = (await browser.get("/sign-in/password", Cookie=cookie)).body.decode()
+    fields = {"csrf": answer.json["csrfToken"], "old_password": PASSWORD, "new_password": NEW}
+    assert fields["csrf"] in page
+
+    wrong = await send_form(browser, "/sign-in/password", {**fields, "old_password": "no <b>"}, Cookie=cookie)
+    short = await send_form(browser, "/sign-in/password", {**fields, "new_password": "short"}, Cookie=cookie)
+    forged = await send_form(browser, "/sign-in/password", {**fields, "csrf": "x"}, Cookie=cookie)
+    done = await send_form(browser, "/sign-in/password", fields, Cookie=cookie)
+
+    assert (wrong.status, "is another one" in wrong.body.decode(), b"no <b>" in wrong.body) == (403, True, False)
+    assert (short.status, "12 to 1000" in short.body.decode(), forged.status) == (400, True, 403)
+    assert (done.status, done.headers["Location"]) == (303, "/sign-in")
+    assert (await sign_in(browser, {**ALICE, "password": NEW}))[0].status == 200
+
+
+async def test_guessing_the_old_password_is_limited_and_programs_have_none(alice: Person, browser: Person) -> None:
+    answer, cookie = await sign_in(browser)
+    labels = {"Cookie": cookie, "X-CSRF-Token": answer.json["csrfToken"]}
+    wanted = f'{{"oldPassword": "a guess", "newPassword": "{NEW}"}}'.encode()
+
+    guesses = [(await browser.send("PUT", "/v1/me/password", wanted, labels)).status for _ in range(11)]
+
+    assert (guesses[0], guesses[-1]) == (403, 429)
+    for program in (alice, alice.program):
+        assert (await program.send("PUT", "/v1/me/password", wanted)).status == 403

@@ -26,6 +26,7 @@ class Action(StrEnum):
     TOKEN_REVOKED = "token.revoked"
     USER_ADDED = "user.added"
     USER_REMOVED = "user.removed"
+    PASSWORD_CHANGED = "user.password_changed"
     ROLE_CHANGED = "user.role_changed"
     CONNECTOR_SHARED = "connector.shared"  #: with others, who may call it from here on
     SERVICE_CREATED = "service.created"

@@ -34,6 +34,11 @@ def signed_in_page(name: str, email: str, csrf: str) -> Response:
     return _draw("signed_in.html", 200, name=name, email=email, csrf=csrf)
 
 
+def password_page(csrf: str, *, problem: str = "", status: int = 200) -> Response:
+    """Ask for the old password and a new one; `problem` is what was wrong the last time."""
+    return _draw("password.html", status, csrf=csrf, problem=problem)
+
+
 def _draw(template: str, status: int, **data: Any) -> Response:
     page = _templates().get_template(template).render(**data)
     return Response(page, status, HEADERS, media_type="text/html")

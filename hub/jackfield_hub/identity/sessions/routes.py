@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import ValidationError
 
 from jackfield_hub.errors import (
     Conflict,
@@ -20,14 +21,24 @@ from jackfield_hub.errors import (
 )
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import service as identity
-from jackfield_hub.identity.sessions import openid, pages, service
+from jackfield_hub.identity.sessions import openid, pages, passwords, service
 from jackfield_hub.identity.sessions.openid import NotVouchedFor, OnTheWay
-from jackfield_hub.identity.sessions.shapes import NewSession, NobodyHere, Session, SignIn, WrongPassword
+from jackfield_hub.identity.sessions.shapes import (
+    ChangedPassword,
+    NewSession,
+    NobodyHere,
+    NotYourPassword,
+    Session,
+    SignIn,
+    WrongPassword,
+)
 from jackfield_hub.json_body import read_model
 from jackfield_hub.web import (
     SESSION_COOKIE,
+    CurrentCaller,
     CurrentHub,
     CurrentSession,
+    body_of,
     cookie_name,
     described_body,
     origin_of,
@@ -85,6 +96,52 @@ async def delete_session(request: Request, session: CurrentSession, hub: Current
     answer = Response(status_code=204)
     _set_cookie(answer, request, "", 0)
     return answer
+
+
+@router.put(
+    "/v1/me/password",
+    status_code=204,
+    responses=refusals(InvalidInput, Forbidden, RateLimited),
+    openapi_extra=described_body(ChangedPassword),
+)
+async def change_password(
+    wanted: Annotated[ChangedPassword, Depends(body_of(ChangedPassword))],
+    request: Request,
+    caller: CurrentCaller,
+    session: CurrentSession,
+    hub: CurrentHub,
+) -> None:
+    """Change your own password. Your other sessions end; your tokens stay."""
+    await passwords.change_password(hub, caller, wanted, address=_address(request), session=session)
+
+
+@router.get(f"{SIGN_IN}/password", include_in_schema=False)
+async def show_password(session: CurrentSession, hub: CurrentHub) -> Response:
+    """Ask for the old password and a new one; whoever is not signed in signs in first."""
+    try:
+        await service.identify(hub, session or "")
+    except Unauthorized:
+        return RedirectResponse(f"{SIGN_IN}?next={SIGN_IN}/password", 303, {"Cache-Control": "no-store"})
+    return pages.password_page(service.csrf_token(session or ""))
+
+
+@router.post(f"{SIGN_IN}/password", include_in_schema=False)
+async def submit_password(form: SentForm, request: Request, session: CurrentSession, hub: CurrentHub) -> Response:
+    """Change the password and go back, or say what was wrong."""
+    caller = await service.identify(hub, session or "")
+    service.check_is_ours(session or "", form.get("csrf"))
+    try:
+        wanted = ChangedPassword.model_validate(
+            {"oldPassword": form.get("old_password", ""), "newPassword": form.get("new_password", "")}
+        )
+        await passwords.change_password(hub, caller, wanted, address=_address(request), session=session)
+    except ValidationError:
+        problem, status = "A password has 12 to 1000 characters.", 400
+    except (NotYourPassword, RateLimited, Forbidden) as refusal:
+        problem, status = f"{refusal.message}.", refusal.status
+    else:
+        return RedirectResponse(SIGN_IN, 303, {"Cache-Control": "no-store"})
+    return pages.password_page(service.csrf_token(session or ""), problem=problem, status=status)
 
 
 @router.get(SIGN_IN, include_in_schema=False)

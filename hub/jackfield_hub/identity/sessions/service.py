@@ -130,6 +130,11 @@ async def _look_up(hub: Hub, digest: bytes) -> Caller:
     return caller
 
 
+async def is_password(password_hash: str, password: str) -> bool:
+    """Whether this is the password of this hash."""
+    return await asyncio.wrap_future(_checks.submit(_is_right, password_hash, password))
+
+
 def _fitting(members: Sequence[Mapping[Any, Any]], password: str) -> list[Mapping[Any, Any]]:
     """Return the members whose password this is. It takes as long when there is nobody at all."""
     hashes = [member["password_hash"] or _nobodys_hash() for member in members] or [_nobodys_hash()]

@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import BaseModel, Field
 
 from jackfield_hub.errors import Refused
+from jackfield_hub.identity.shapes import Password
 
 
 class WrongPassword(Refused):
@@ -19,6 +20,16 @@ class WrongPassword(Refused):
 
     def __init__(self) -> None:
         super().__init__("The e-mail or the password is not right")
+
+
+class NotYourPassword(Refused):
+    """Whoever changes a password has to know the one there is."""
+
+    status: ClassVar[int] = 403
+    code = "wrong_password"
+
+    def __init__(self) -> None:
+        super().__init__("The password you have is another one")
 
 
 class NobodyHere(Refused):
@@ -36,6 +47,13 @@ class SignIn(BaseModel):
     organization_id: str | None = Field(
         default=None, alias="organizationId", description="Which one is meant, for who is in several."
     )
+
+
+class ChangedPassword(BaseModel):
+    """Another password for whoever asks."""
+
+    old_password: str = Field(alias="oldPassword", max_length=1000, repr=False)
+    new_password: Password = Field(alias="newPassword", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, select
+from sqlalchemy import RowMapping, delete, insert, select, update
 
 from jackfield_hub.database import Transaction
 from jackfield_hub.identity.shapes import UserKind
@@ -24,6 +24,27 @@ async def list_members_by_email(
     if organization_id is not None:
         found = found.where(users.c.organization_id == organization_id)
     return await tx.rows(found.order_by(users.c.created_at, users.c.id).limit(limit))
+
+
+async def find_member(tx: Transaction, organization_id: str, user_id: str | None) -> RowMapping | None:
+    """Return id, email and password_hash of a member, or None."""
+    return await tx.one_or_none(
+        select(users.c.id, users.c.email, users.c.password_hash).where(
+            users.c.organization_id == organization_id,
+            users.c.id == user_id,
+            users.c.kind == UserKind.MEMBER,
+            users.c.removed_at.is_(None),
+        )
+    )
+
+
+async def update_password(tx: Transaction, user_id: str, password_hash: str) -> None:
+    await tx.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+
+
+async def delete_other_sessions(tx: Transaction, user_id: str, kept_hash: str) -> None:
+    """End the sessions of a user, but for one."""
+    await tx.execute(delete(sessions).where(sessions.c.user_id == user_id, sessions.c.hash != kept_hash))
 
 
 async def insert_session(tx: Transaction, **values: Any) -> None:
