@@ -9,10 +9,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -39,10 +40,17 @@ class HubProcess:
     def tokens(self) -> dict[str, Any]:
         return json.loads(self.tokens_file.read_text())
 
-    def ask(self, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        token: str | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[int, Any]:
         """Return status and JSON of the answer, asked with the master token if not told otherwise."""
         content = None if body is None else json.dumps(body).encode()
-        request = Request(self.url + path, content, method=method)
+        request = Request(self.url + path, content, dict(headers), method=method)
         request.add_header("Authorization", f"Bearer {self.tokens['masterToken'] if token is None else token}")
         try:
             with urlopen(request, timeout=30) as answer:

@@ -176,6 +176,24 @@ def test_what_a_connector_left_for_its_author_is_told_by_every_process(pair: Hub
     until(lambda: all(len(pair.ask("GET", log)[1]["elements"]) == 4 for _ in range(8)))
 
 
+def test_a_key_is_honoured_once_whichever_process_is_asked(pair: HubProcess) -> None:
+    deploy(pair)
+    statuses: list[int] = []
+
+    def call() -> None:
+        statuses.append(pair.ask("POST", CALL, {"operation": "wait", "input": {}}, headers={"Idempotency-Key": "k"})[0])
+
+    callers = [threading.Thread(target=call) for _ in range(20)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+
+    assert set(statuses) <= {200, 409}
+    assert 200 in statuses
+    assert pair.ask("GET", "/v1/usage")[1]["tasks"] == 1
+
+
 def test_all_processes_together_let_through_what_one_would(tmp_path: Path) -> None:
     limits = {"requests_per_second": "0.01", "request_burst": "40"}
     with running(tmp_path / "hub", processes="2", **limits) as hub:
