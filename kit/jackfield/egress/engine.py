@@ -12,7 +12,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from jackfield.egress.addresses import AddressBook, Resolve, system_resolver
 from jackfield.egress.alarm import Alarm
@@ -42,8 +42,7 @@ _METHOD = re.compile(r"(?!CONNECT$|TRACE$)[A-Z]{1,20}")
 _USER_AGENT = ("User-Agent", "jackfield")
 
 
-@dataclass(frozen=True, slots=True)
-class _Errand:
+class _Errand(NamedTuple):
     """One request on its way: for whom, until when, and whether the credentials still travel with it."""
 
     request: Request
@@ -259,4 +258,4 @@ def _redirected(errand: _Errand, origin: Target, response: Response) -> tuple[_E
     if streams is not None and request.method != errand.request.method:
         streams = Streams(sink=streams.sink)  # it has become a GET
     is_signed_in = errand.is_signed_in and is_same_origin
-    return replace(errand, request=request, is_signed_in=is_signed_in, streams=streams), target
+    return errand._replace(request=request, is_signed_in=is_signed_in, streams=streams), target

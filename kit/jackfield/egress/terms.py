@@ -6,6 +6,7 @@ import ssl
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from jackfield.egress.policy import AddressPolicy, IPNetwork
 
@@ -38,8 +39,7 @@ class Terms:
         return context
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One request that was sent, as it may be told: without its query, headers and body."""
 
     owner: str

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from jackfield.egress.policy import Target
 from jackfield.egress.streams import Streams
 from jackfield.exchange import Request, Response
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(NamedTuple):
     """A signed request that has passed every rule. `target` is its URL; it goes to `address` and nowhere else."""
 
     request: Request
