@@ -30,7 +30,10 @@ CurrentHub = Annotated[Hub, Depends(_current_hub)]
 
 def origin_of(request: Request) -> str:
     """Return where browsers find this hub, for example `https://hub.example.com`."""
-    hub: Hub = request.app.state.hub
+    return _origin(request.app.state.hub, request)
+
+
+def _origin(hub: Hub, request: Request) -> str:
     return hub.settings.public_url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
 
 
@@ -45,6 +48,11 @@ def _current_session(request: Request) -> str | None:
 
 CurrentSession = Annotated[str | None, Depends(_current_session)]
 """The text of the browser's session, good or not. Only routes about sessions themselves look at it."""
+
+
+async def caller_of(hub: Hub, request: Request) -> Caller:
+    """Return who sent a request that no route of the framework has taken. Raises Unauthorized, Forbidden."""
+    return await _identify(request, hub, request.cookies.get(cookie_name(_origin(hub, request))))
 
 
 async def _identify(request: Request, hub: Hub, session: str | None) -> Caller:

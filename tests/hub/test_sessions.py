@@ -12,6 +12,7 @@ from jackfield_hub.identity.service import NewOwner, create_organization
 from jackfield_hub.limits import SignInLimits
 from jackfield_hub.settings import Settings
 from tests.hub.people import Answer, Person
+from tests.hub.shop import put_in_place
 from tests.hub.stored import all_that_is_stored, stored_values
 
 PASSWORD = "correct horse battery"
@@ -254,3 +255,16 @@ async def test_guessing_the_old_password_is_limited_and_programs_have_none(alice
     assert (guesses[0], guesses[-1]) == (403, 429)
     for program in (alice, alice.program):
         assert (await program.send("PUT", "/v1/me/password", wanted)).status == 403
+
+
+async def test_a_page_of_the_hub_calls_connectors_with_its_session(browser: Person, alice: Person, hub: Hub) -> None:
+    await put_in_place(hub, alice.organization_id, "https://shop.example")
+    answer, cookie = await sign_in(browser)
+    path, body = "/core/v1/connectors/shop/versions/1.0/call", b'{"operation": "wait", "input": {"seconds": 0}}'
+
+    called = await browser.send("POST", path, body, {"Cookie": cookie, "X-CSRF-Token": answer.json["csrfToken"]})
+    forged = await browser.send("POST", path, body, {"Cookie": cookie})
+    nobody = await browser.send("POST", path, body, {"Cookie": f"{COOKIE}=x", "X-CSRF-Token": "x"})
+
+    assert (called.status, called.json["outcome"]) == (200, "success"), called.body
+    assert (forged.status, nobody.status) == (403, 401)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 import orjson
+from starlette.requests import Request
 
 from jackfield_hub.body_budget import Room
 from jackfield_hub.calls import service
@@ -23,6 +24,7 @@ from jackfield_hub.hub import Hub
 from jackfield_hub.idempotency.shapes import REPLAYED_HEADER, promise_for
 from jackfield_hub.identity import service as identity
 from jackfield_hub.identity.shapes import Caller
+from jackfield_hub.web import caller_of
 
 ROUTE = "/core/v1/connectors/{name}/versions/{version}/call"
 _PREFIX, _SUFFIX = b"/core/v1/connectors/", b"/call"
@@ -66,7 +68,7 @@ class CallPath:
         if scope["method"] != "POST":
             raise WrongMethod(f"This address does not take {scope['method']}", {"Allow": "POST"})
         head = _read_head(scope)
-        caller = await identity.identify(self._hub, head.authorization)
+        caller = await self._caller(scope, head.authorization)
         scope["state"]["organization_id"] = caller.organization_id
         service.check_takes_calls(self._hub)
         with self._hub.bodies.room() as room:
@@ -74,6 +76,11 @@ class CallPath:
             body = await _read_body(receive, head, self._hub.settings.max_body_bytes, room)
             async with service.place_for_a_call(self._hub, caller):
                 return await self._call(scope, caller, head, pieces, body)
+
+    async def _caller(self, scope: Scope, authorization: str | None) -> Caller:
+        if authorization is not None:
+            return await identity.identify(self._hub, authorization)
+        return await caller_of(self._hub, Request(scope))  # a page of the hub, with its session
 
     async def _call(self, scope: Scope, caller: Caller, head: _Head, pieces: tuple[bytes, bytes], body: bytes) -> bytes:
         asked = read_call(body)
