@@ -13,16 +13,19 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, event, func, insert, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from jackfield_hub.database import Database, DatabaseAway, Transaction
+from jackfield_hub.hub import Hub
+from jackfield_hub.identity.shapes import Role
 from jackfield_hub.migrations import FOLDER
 from jackfield_hub.migrations.__main__ import write_step
 from jackfield_hub.settings import Settings
 from jackfield_hub.tables import metadata, organizations, users
+from tests.hub.people import Person, role_id
 from tests.hub.stored import IS_POSTGRES, stored_values
 
 WRITER = """
@@ -272,3 +275,27 @@ async def test_whoever_waits_in_vain_for_a_connection_is_told_to_come_back(datab
 
     assert done
     assert {type(one) for one in found} == {type(None), DatabaseAway}
+
+
+@pytest.mark.skipif(IS_POSTGRES, reason="it is about SQLite's files")
+async def test_f12_a_full_disk_refuses_whoever_writes_and_serves_whoever_reads(hub: Hub, alice: Person) -> None:
+    engine = hub.database._engine.sync_engine  # pyright: ignore[reportPrivateUsage]
+
+    def be_full(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA max_page_count = 1").close()  # SQLite makes it as many as there are
+
+    await hub.database.close()
+    event.listen(engine, "connect", be_full)
+    answers = [await alice.post("/core/v1/users", new_user(number)) for number in range(150)]
+    seen = (await alice.get("/core/v1/users?first=1000")).json["elements"]
+
+    assert {answer.status for answer in answers} == {200, 503}
+    assert sum(answer.status == 200 for answer in answers) == sum(one["name"].startswith("x" * 90) for one in seen)
+    event.remove(engine, "connect", be_full)
+    await hub.database.close()
+    assert (await alice.post("/core/v1/users", new_user(150))).status == 200
+
+
+def new_user(number: int) -> dict[str, str]:
+    email = f"user-{number}@example.com"
+    return {"name": "x" * 90 + str(number), "email": email, "organizationRoleId": role_id(Role.CONTRIBUTOR)}
