@@ -321,8 +321,6 @@ class Settings(BaseSettings):
     def _known_database(cls, value: str) -> str:
         if value and not value.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("must start with sqlite:/// or postgresql://")
-        if value.startswith("postgresql://") and find_spec("asyncpg") is None:
-            raise ValueError("for Postgres needs its driver, which is not installed: pip install asyncpg")
         return value
 
     def told(self) -> JsonObject:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -89,12 +88,6 @@ def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_database_is_a_file_of_the_data_folder_unless_told_otherwise(tmp_path: Path) -> None:
     assert read_settings(data_dir=tmp_path).database_url == f"sqlite:///{tmp_path}/core.db"
     assert read_settings(database="sqlite:////srv/hub.db").database_url == "sqlite:////srv/hub.db"
-
-
-@pytest.mark.skipif(find_spec("asyncpg") is not None, reason="the driver for Postgres is installed here")
-def test_postgres_without_its_driver_is_refused_with_advice() -> None:
-    with pytest.raises(SettingMistake, match="pip install asyncpg"):
-        read_settings(database="postgresql://host/hub")
 
 
 def test_an_openid_provider_elsewhere_must_speak_tls() -> None:
