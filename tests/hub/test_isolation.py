@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from jackfield.exchange import Request, Response
 from jackfield.manifest import Isolation, Metadata, MetadataMistake
 from jackfield_hub.sandbox.jail import JAILS
 from jackfield_hub.sandbox.limits import Limits
@@ -37,6 +38,10 @@ def remember(text: Text) -> dict:
 def rest() -> dict:
     time.sleep(0.5)
     return {"pid": os.getpid()}
+
+@small.operation
+def ask(http: Http) -> dict:
+    return http.get("/").json()
 
 @small.operation
 def crash() -> dict:
@@ -92,12 +97,21 @@ async def test_the_next_call_finds_a_worker_that_waits(pool: Pool, bundle: Bundl
 
 
 async def test_without_room_a_call_is_refused_and_spares_are_given_up_first(pool: Pool, bundle: Bundle):
-    resting = [asyncio.create_task(run(pool, bundle, "rest")) for _ in range(8)]
-    await asyncio.sleep(0.2)
+    asked, may_answer = asyncio.Semaphore(0), asyncio.Event()
+
+    async def send(request: Request) -> Response:
+        asked.release()
+        await may_answer.wait()
+        return Response(200, (), b"{}")
+
+    resting = [asyncio.create_task(run(pool, bundle, "ask", send=send)) for _ in range(8)]
+    for _ in resting:
+        await asyncio.wait_for(asked.acquire(), 30)
 
     with pytest.raises(Overloaded):
         await run(pool, bundle, "remember", text="a")
 
+    may_answer.set()
     assert all(outcome.is_success for outcome in await asyncio.gather(*resting))
 
 

@@ -65,6 +65,7 @@ class WorkerLink(asyncio.Protocol):
         self.limits = limits
         self.was_bad = False
         self.is_blamed = False
+        self.is_spoken_for = True  # until its first call, for which it was started
         self.is_retired = False
         self.last_used = time.monotonic()
         self.loaded: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -105,6 +106,7 @@ class WorkerLink(asyncio.Protocol):
         """Return how the call ended. Never raises for anything the worker does."""
         if self._failure is not None:
             return failed(self._failure)
+        self.is_spoken_for = False
         call_id = self._next_call
         self._next_call += 1
         loop = asyncio.get_running_loop()

@@ -201,7 +201,9 @@ class Pool:
 
     async def _take_spare(self, key: WorkerKey, bundle: Bundle, deadline: float) -> WorkerLink:
         self._check_circuit(key)
-        return self._spares.take(key) or await self._hire(key, bundle, deadline)
+        link = self._spares.take(key) or await self._hire(key, bundle, deadline)
+        link.is_spoken_for = True
+        return link
 
     async def _fill_up(self, key: WorkerKey, bundle: Bundle) -> None:
         """Have workers in reserve, as long as there is room and the connector does not keep crashing."""
@@ -209,6 +211,7 @@ class Pool:
             while is_first and self._spares.is_short(key):
                 self._check_circuit(key)
                 link = await self._hire(key, bundle, time.monotonic() + self.limits.load_seconds)
+                link.is_spoken_for = False
                 self._spares.put(key, link)
 
     async def _find(self, key: WorkerKey, bundle: Bundle, deadline: float) -> WorkerLink:
@@ -281,7 +284,7 @@ class Pool:
         living = [hired.link for hired in self._hired.values() if hired.link.is_usable]
         if len(living) < self.limits.max_workers:
             return
-        idle = [link for link in living if link.is_loaded and not link.open_calls]
+        idle = [link for link in living if link.is_loaded and not link.open_calls and not link.is_spoken_for]
         if not idle:
             raise Overloaded("all workers are busy")
         self._end(min(idle, key=lambda link: link.last_used))
