@@ -13,5 +13,4 @@ def running(folder: Path) -> Generator[Server]:
     url = f"http://127.0.0.1:{free_port()}"
     command = [MORE / "gunicorn", "httpbin:app", "--bind", url.removeprefix("http://"), "--threads", "8"]
     with started(command, folder, f"{url}/get"):
-        bearer = {"title": "Bearer token", "signIn": {"kind": "bearer"}}
-        yield Server(url, {"server": url}, {"accessToken": "tok-of-the-example"}, bearer)
+        yield Server(url, {"server": url}, {"accessToken": "tok-of-the-example"})

@@ -1,4 +1,6 @@
-"""The kit: write connectors to third-party APIs. What a connector imports is here; tests import `jackfield.testing`.
+"""The kit: write connectors to third-party APIs. What most connectors import is here; tests import `jackfield.testing`.
+
+OAuth is in `jackfield.oauth`, and what is rarely caught or said in `jackfield.errors` and `jackfield.auth`.
 
 Names are loaded when they are first used, so that the command starts quickly.
 """
@@ -9,20 +11,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jackfield.auth import ApiKey, Basic, Bearer, NoSignIn, Place
+    from jackfield.auth import ApiKey, Basic, Bearer
     from jackfield.aws import AwsSignature
     from jackfield.bodies import Upload
     from jackfield.connector import Connector, UserData
     from jackfield.errors import (
         Conflict,
-        ConnectorError,
         Forbidden,
         InvalidInput,
         NoAnswer,
         NotFound,
-        NotJson,
         NotSignedIn,
-        OperationError,
         RateLimited,
         ServiceBroken,
         ServiceError,
@@ -30,24 +29,22 @@ if TYPE_CHECKING:
     )
     from jackfield.http import AsyncHttp, Http, HttpAnswer
     from jackfield.shapes import Choice, Field, File, Secret, choices_from
+    from jackfield.storage import AsyncStorage, Storage
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "jackfield.auth": ("ApiKey", "Basic", "Bearer", "NoSignIn", "Place"),
+    "jackfield.auth": ("ApiKey", "Basic", "Bearer"),
     "jackfield.aws": ("AwsSignature",),
     "jackfield.bodies": ("Upload",),
     "jackfield.connector": ("Connector", "UserData"),
     "jackfield.errors": (
         "Conflict",
-        "ConnectorError",
         "Forbidden",
         "InvalidInput",
         "NoAnswer",
         "NotFound",
-        "NotJson",
         "NotSignedIn",
-        "OperationError",
         "RateLimited",
         "ServiceBroken",
         "ServiceError",
@@ -55,19 +52,20 @@ _HOMES = {
     ),
     "jackfield.http": ("AsyncHttp", "Http", "HttpAnswer"),
     "jackfield.shapes": ("Choice", "Field", "File", "Secret", "choices_from"),
+    "jackfield.storage": ("AsyncStorage", "Storage"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ApiKey",
     "AsyncHttp",
+    "AsyncStorage",
     "AwsSignature",
     "Basic",
     "Bearer",
     "Choice",
     "Conflict",
     "Connector",
-    "ConnectorError",
     "Field",
     "File",
     "Forbidden",
@@ -75,16 +73,13 @@ __all__ = [
     "HttpAnswer",
     "InvalidInput",
     "NoAnswer",
-    "NoSignIn",
     "NotFound",
-    "NotJson",
     "NotSignedIn",
-    "OperationError",
-    "Place",
     "RateLimited",
     "Secret",
     "ServiceBroken",
     "ServiceError",
+    "Storage",
     "TimedOut",
     "Upload",
     "UserData",

@@ -1,15 +1,25 @@
 """Every example, as its reader tries it: tested offline, deployed to a hub, called there against the real server."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 
+import jackfield
 from examples.servers.registry import REGISTRY, WHY_NOT
 from examples.try_one import HERE, names
 from tests.journeys.pasted import REPOSITORY
 
+IMPORT = re.compile(r"^from jackfield import (\([^)]*\)|.*)$", re.M)
 NO_SERVER_OF_ITS_OWN = {"acme"}  # the template of `connector init`: its shop does not exist
+
+
+def test_the_kit_offers_nothing_that_no_example_needs():
+    code = [file.read_text() for name in names() for file in (HERE / name).rglob("*.py")]
+    imported = {word for text in code for line in IMPORT.findall(text) for word in re.findall(r"\w+", line)}
+
+    assert set(jackfield.__all__) - imported == set()
 
 
 def test_every_example_can_be_tried():

@@ -24,7 +24,8 @@ CONNECTOR = """
 from dataclasses import dataclass
 from typing import Annotated
 
-from jackfield import ApiKey, Bearer, Connector, Field, NoSignIn
+from jackfield import ApiKey, Bearer, Connector, Field
+from jackfield.auth import NoSignIn
 
 
 @dataclass

@@ -154,7 +154,7 @@ async def test_a_made_up_kind_of_error_is_not_counted(pool: Pool, tmp_path: Path
     bundle = small_bundle(
         tmp_path / "bundle",
         """
-        from jackfield import OperationError
+        from jackfield.errors import OperationError
 
         @small.operation
         def invent() -> dict:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from jackfield import Field, File
+from jackfield import Field, File, Upload
 
 
 @dataclass
@@ -30,6 +30,9 @@ class FileBody:
 @dataclass
 class PartsBody:
     files: Annotated[dict[str, File], Field(title="Files", description="By the names of their fields.")]
+    texts: Annotated[
+        dict[str, str], Field(title="Files written here", description="By their names, such as notes.txt.")
+    ] = field(default_factory=dict[str, str])
     fields: Annotated[dict[str, str], Field(title="Further fields")] = field(default_factory=dict[str, str])
 
 
@@ -54,8 +57,9 @@ def options_of(body: Body) -> dict[str, Any]:
             options = {"text": text, "content_type": kind}
         case FileBody(file=file):
             options = {"file": file, "content_type": file.mime_type}
-        case PartsBody(files=files, fields=fields):
-            options = {"multipart": {**fields, **files}}
+        case PartsBody(files=files, texts=texts, fields=fields):
+            written = {name: Upload(name, text.encode(), "text/plain; charset=utf-8") for name, text in texts.items()}
+            options = {"multipart": {**fields, **written, **files}}
         case NoBody():
             options = dict[str, Any]()
     return options

@@ -1,9 +1,9 @@
-"""Which server is meant is said by the auth, and so is how one signs in there: see the README."""
+"""Which server is meant is said by the auth. Most want a bearer token; for others see the README."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
-from jackfield import Connector, Field
+from jackfield import Bearer, Connector, Field
 
 
 @dataclass
@@ -18,4 +18,4 @@ class Server:
     ]
 
 
-http_client = Connector("{server}", user_data=Server)
+http_client = Connector("{server}", sign_in=Bearer(), user_data=Server)

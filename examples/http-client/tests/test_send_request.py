@@ -42,10 +42,14 @@ def test_files_are_the_body_or_parts_of_it(tmp_path: Path) -> None:
     (tmp_path / "leaves.txt").write_text("dry leaves")
     leaves = vars(local_file(tmp_path / "leaves.txt", "text/plain"))
 
-    alone, beside = sent({"file": leaves}), sent({"files": {"sample": leaves}, "fields": {"cups": "2"}})
+    alone, beside = (
+        sent({"file": leaves}),
+        sent({"files": {"sample": leaves}, "texts": {"notes.txt": "dry"}, "fields": {"cups": "2"}}),
+    )
 
     assert (alone.headers["content-type"], alone.text) == ("text/plain", "dry leaves")
     assert 'name="sample"; filename="leaves.txt"' in beside.text
+    assert 'name="notes.txt"; filename="notes.txt"' in beside.text
     assert 'name="cups"\r\n\r\n2' in beside.text
 
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
-from jackfield import AsyncHttp, Field, InvalidInput
+from jackfield import AsyncHttp, Field, InvalidInput, NoAnswer
 
 from http_client.connector import http_client
 
@@ -18,7 +18,7 @@ class Paths:
 
 
 class Answers(TypedDict):
-    """What the server answered to each, in the same order."""
+    """What the server answered to each, in the same order; a status of 0 means that it did not."""
 
     answers: list[dict[str, Any]]
 
@@ -31,8 +31,11 @@ async def get_many(wanted: Paths, http: AsyncHttp) -> Answers:
     turns = asyncio.Semaphore(wanted.at_once)
 
     async def get(path: str) -> dict[str, Any]:
-        async with turns:
-            answer = await http.get(path, accept=range(300, 600))
+        try:
+            async with turns:
+                answer = await http.get(path, accept=range(300, 600))
+        except NoAnswer as failure:
+            return {"path": path, "status": 0, "body": failure.message}
         return {"path": path, "status": answer.status, "body": answer.readable_body()}
 
     return {"answers": list(await asyncio.gather(*map(get, wanted.paths)))}
