@@ -40,8 +40,10 @@ class FileHome:
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._thread, file_store.write, self.connection, entries, "")
-        except sqlite3.OperationalError as failure:
-            raise HomeAway from failure
+        except sqlite3.DatabaseError as failure:
+            if file_store.is_away(failure):
+                raise HomeAway from failure
+            raise
 
     async def close(self) -> None:
         self._thread.shutdown()

@@ -59,6 +59,8 @@ def write_batches(
     connection: sqlite3.Connection, batches: Sequence[tuple[str, Sequence[Entry]]]
 ) -> list[list[KeptCall | None]]:
     """Store what several owners have given, all of it or nothing; return the results of each. Raises sqlite3.Error."""
+    if connection.in_transaction:  # the disk failed so that not even the end of the last one could be written
+        connection.rollback()
     connection.execute("BEGIN IMMEDIATE")
     try:
         tasks = [entry.task for _, entries in batches for entry in entries if entry.task is not None]
@@ -69,6 +71,11 @@ def write_batches(
         connection.rollback()
         raise
     return results
+
+
+def is_away(failure: sqlite3.Error) -> bool:
+    """Say whether it is the file that fails: full, locked, damaged. If not, it is what was to be stored."""
+    return isinstance(failure, sqlite3.OperationalError) or type(failure) is sqlite3.DatabaseError
 
 
 def settle(connection: sqlite3.Connection, owner: str | None = None) -> int:

@@ -22,6 +22,7 @@ WAITING_LIMIT = 10_000
 BUSY_BATCH = 2  # above this many entries in a batch there is load, and it pays to gather a little longer
 GATHER_SECONDS = 0.0005
 RETRY_SECONDS = 1.0  # how often we try to write what a full disk did not take
+WRITE_SECONDS = 30.0  # longer than any home waits for what it waits for; only a disk that hangs takes longer
 
 
 class LedgerBehind(Unavailable):
@@ -126,17 +127,30 @@ class Ledger:
         return written
 
     async def _write_until_closed(self) -> None:
-        while self._waiting or not self._is_closing:
-            await self._wait_for_entries()
+        """Answer everything that is handed over, whatever happens: who waits here has no other way to hear of it."""
+        try:
+            while self._waiting or not self._is_closing:
+                await self._wait_for_entries()
+                await self._catch_up()
+                batch, self._waiting = self._waiting, []
+                if batch:
+                    await self._write_or_refuse(batch)
+                if len(batch) > BUSY_BATCH:
+                    await asyncio.sleep(GATHER_SECONDS)
             await self._catch_up()
-            batch, self._waiting = self._waiting, []
-            if batch:
-                await self._write(batch)
-            if len(batch) > BUSY_BATCH:
-                await asyncio.sleep(GATHER_SECONDS)
-        await self._catch_up()
-        if self._unwritten:
-            log.error("calls_not_recorded", calls=len(self._unwritten))
+        finally:
+            self._is_closing = True
+            _refuse(self._waiting)
+            if self._unwritten:
+                log.error("calls_not_recorded", calls=len(self._unwritten))
+
+    async def _write_or_refuse(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            await self._write(batch)
+        except Exception as failure:  # the writer outlives every failure, or every later call would wait for ever
+            log.error("ledger_failed", rows=len(batch), **describe(failure))
+        finally:
+            _refuse(batch)  # those who have been answered do not hear it
 
     async def _wait_for_entries(self) -> None:
         if not self._waiting:
@@ -149,18 +163,26 @@ class Ledger:
     async def _write(self, batch: Sequence[_Waiting]) -> None:
         began = time.perf_counter()
         try:
-            results = await self.home.write([one.entry for one in batch])
+            results = await self._give([one.entry for one in batch])
         except HomeAway as failure:
             log.error("ledger_away", rows=len(batch), **describe(failure))
             self._unwritten += [undone for one in batch if (undone := _still_to_do(one.entry)) is not None]
             _refuse(batch)
-        except Exception as failure:  # the writer outlives every failure, or every later call would wait for ever
+        except Exception as failure:  # whatever a home does not expect of an entry
             log.error("ledger_write_failed", rows=len(batch), **describe(failure))
             await self._write_one_by_one(batch)
         else:
             self.stored += len(batch)
             self.durations.add(time.perf_counter() - began)
             _settle(batch, results)
+
+    async def _give(self, entries: Sequence[Entry]) -> list[KeptCall | None]:
+        """Have the home write this. Raises HomeAway, also when there is no answer, and what else the home raises."""
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                return await self.home.write(entries)
+        except TimeoutError as failure:
+            raise HomeAway from failure
 
     async def _write_one_by_one(self, batch: Sequence[_Waiting]) -> None:
         """There is something in one of them that cannot be stored. The others have nothing to do with it."""
@@ -175,7 +197,7 @@ class Ledger:
         if not self._unwritten:
             return
         try:
-            await self.home.write(self._unwritten)
+            await self._give(self._unwritten)
         except HomeAway:
             return  # still away
         except Exception as failure:  # as above

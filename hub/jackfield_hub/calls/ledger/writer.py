@@ -27,6 +27,8 @@ from jackfield_hub.database import Database
 from jackfield_hub.logs import describe, log
 from jackfield_hub.tables import usage
 
+RETRY_SECONDS = 1.0  # how often we try to settle what a full disk did not take
+
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
@@ -104,15 +106,25 @@ class LedgerWriter:
             self._line_ended.notify_all()
 
     async def _hand_over(self, owner: str, said: Sequence[Any]) -> tuple[Fate, list[KeptCall | None]]:
+        try:
+            entries = [wire.entry_of(one) for one in said]
+        except Exception as failure:  # of another version than we, while a hub is being updated
+            log.error("ledger_not_understood", rows=len(said), **describe(failure))
+            return Fate.BROKEN, []
         written = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Batch(owner, [wire.entry_of(one) for one in said], written))
+        self._waiting.append(_Batch(owner, entries, written))
         self._wake.set()
         return await written
 
     async def _settle_after_last_words(self, process: str) -> None:
         async with self._line_ended:
             await self._line_ended.wait_for(lambda: process not in self._lines)
-        await self._settle(file_store.settle, process)
+        while True:
+            try:
+                return await self._settle(file_store.settle, process)
+            except sqlite3.Error as failure:
+                log.error("ledger_not_settled", **describe(failure))
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _settle(self, how: Any, which: Any) -> None:
         lost = await self._on_thread(how, self._connection, which)
@@ -125,24 +137,37 @@ class LedgerWriter:
             self._wake.clear()
             batches, self._waiting = self._waiting, []
             if batches:
-                await self._write(batches)
+                await self._write_or_refuse(batches)
+
+    async def _write_or_refuse(self, batches: Sequence[_Batch]) -> None:
+        try:
+            await self._write(batches)
+        except Exception as failure:  # the writer outlives every failure, or nobody would be answered any more
+            log.error("ledger_failed", **describe(failure))
+        finally:
+            _answer(batches, Fate.BROKEN, [[] for _ in batches])  # those who have been answered do not hear it
 
     async def _write(self, batches: Sequence[_Batch]) -> None:
         try:
             said = [(batch.owner, batch.entries) for batch in batches]
             results = await self._on_thread(file_store.write_batches, self._connection, said)
-        except sqlite3.OperationalError as failure:
-            log.error("ledger_away", **describe(failure))
-            _answer(batches, Fate.AWAY, [[] for _ in batches])
-        except Exception as failure:  # in one of them is something that cannot be stored: the others shall not suffer
-            log.error("ledger_write_failed", **describe(failure))
-            if len(batches) == 1:
-                _answer(batches, Fate.BROKEN, [[]])
+        except Exception as failure:
+            if isinstance(failure, sqlite3.Error) and file_store.is_away(failure):
+                log.error("ledger_away", **describe(failure))
+                _answer(batches, Fate.AWAY, [[] for _ in batches])
                 return
-            for batch in batches:
-                await self._write([batch])
+            log.error("ledger_write_failed", **describe(failure))
+            await self._write_one_by_one(batches)
         else:
             _answer(batches, Fate.STORED, results)
+
+    async def _write_one_by_one(self, batches: Sequence[_Batch]) -> None:
+        """There is something in one of them that cannot be stored. The others shall not suffer."""
+        if len(batches) == 1:
+            _answer(batches, Fate.BROKEN, [[]])
+        else:
+            for batch in batches:
+                await self._write([batch])
 
     async def _on_thread(self, work: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)

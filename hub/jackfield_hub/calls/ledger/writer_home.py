@@ -53,16 +53,19 @@ class WriterHome:
                 async with asyncio.timeout_at(asyncio.get_running_loop().time() + give_up_at - time.monotonic()):
                     return await self._ask_once(batch)
             except (OSError, asyncio.IncompleteReadError):
-                self._hang_up()
                 if time.monotonic() > give_up_at:
                     raise HomeAway from None
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _ask_once(self, batch: bytes) -> Any:
-        reader, writer = await self._open_line()
-        writer.write(batch)
-        await writer.drain()
-        return await wire.read_frame(reader)
+        try:
+            reader, writer = await self._open_line()
+            writer.write(batch)
+            await writer.drain()
+            return await wire.read_frame(reader)
+        except BaseException:  # whatever it was: an answer that comes later must not pass for that to the next batch
+            self._hang_up()
+            raise
 
     async def _open_line(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._line is None:
