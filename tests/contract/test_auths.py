@@ -133,3 +133,14 @@ async def test_check_28_every_environment_has_all_six_keys(shop: Shop, bob: Pers
             assert isinstance(element["scopes"], list)
             assert isinstance(element["userDataSchema"], dict)
             assert isinstance(element["credentialsSchema"], dict)
+
+
+async def test_an_auth_behind_an_on_prem_agent_is_refused_where_there_are_none(
+    bob: Person, wanted: dict[str, Any]
+) -> None:
+    without = await bob.post(AUTHS, {**wanted, "onPremAgentGroupId": None})
+    behind = await bob.post(AUTHS, {**wanted, "onPremAgentGroupId": str(uuid.uuid4())})
+    odd = await bob.post(AUTHS, {**wanted, "onPremAgentGroupId": "x"})
+
+    assert [answer.status for answer in (without, behind, odd)] == [200, 404, 400]
+    assert "leave out onPremAgentGroupId" in behind.json["message"]

@@ -23,17 +23,17 @@ async def enter(alice: Person, bob: Person, environment_id: str) -> tuple[Visito
     return visitor, await visitor.open(f"/external/auth/create/acme?{query}")
 
 
-async def test_39_a_code_works_once_and_for_five_minutes(hub: Hub, alice: Person, bob: Person) -> None:
-    now = hub.clock()
+async def test_check_39_a_code_works_once_and_for_five_minutes(hub: Hub, alice: Person, bob: Person) -> None:
     used, old = await code_for(alice, bob), await code_for(alice, bob)
 
     assert (await Visitor(alice.session).open(f"/external/auth/create/acme?code={used}")).status == 200
     assert (await Visitor(alice.session).open(f"/external/auth/create/acme?code={used}")).status == 403
-    hub.clock = lambda: now + 301
+    later = hub.clock() + 301
+    hub.clock = lambda: later
     assert (await Visitor(alice.session).open(f"/external/auth/create/acme?code={old}")).status == 403
 
 
-async def test_40_an_empty_list_of_scopes_is_tolerated_and_the_end_names_the_auth(
+async def test_check_40_an_empty_list_of_scopes_is_tolerated_and_the_end_names_the_auth(
     shop: Shop, alice: Person, bob: Person, environment_id: str
 ) -> None:
     visitor, page = await enter(alice, bob, environment_id)
@@ -51,7 +51,7 @@ async def test_40_an_empty_list_of_scopes_is_tolerated_and_the_end_names_the_aut
     assert answer.json["outcome"] == "success", answer.json
 
 
-async def test_40_who_closes_is_told_apart_from_what_fails(
+async def test_check_40_who_closes_is_told_apart_from_what_fails(
     shop: Shop, alice: Person, bob: Person, environment_id: str
 ) -> None:
     visitor, page = await enter(alice, bob, environment_id)
@@ -64,7 +64,7 @@ async def test_40_who_closes_is_told_apart_from_what_fails(
     assert isinstance(failed.message["error"], str)
 
 
-async def test_40_an_auth_is_changed_at_its_own_address(
+async def test_check_40_an_auth_is_changed_at_its_own_address(
     shop: Shop, alice: Person, bob: Person, environment_id: str
 ) -> None:
     auth_id = await shop.create_auth(bob)

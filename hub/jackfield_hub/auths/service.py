@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from jackfield.errors import OperationError
 from jackfield.exchange import JsonObject
@@ -72,6 +73,7 @@ async def create_auth(hub: Hub, caller: Caller, wanted: NewAuthentication, promi
         if known is not None:
             return known.decode()
         environment = await find_environment(tx, caller.organization_id, wanted.service_environment_id)
+    _check_reachable(wanted.on_prem_agent_group_id)
     _check_scopes(wanted.scopes)
     _check(environment, wanted.user_data, wanted.credentials)
     auth_id, now = str(uuid.uuid4()), hub.clock()
@@ -108,6 +110,7 @@ async def change_auth(hub: Hub, caller: Caller, auth_id: str, wanted: ChangedAut
     user_data = wanted.user_data
     if user_data is None:
         user_data = open_json(hub.vault, known.key, auth_id, "user_data", known.user_data)
+    _check_reachable(wanted.on_prem_agent_group_id)
     _check_scopes(wanted.scopes)
     _check(known.environment, user_data, wanted.credentials)
     scopes = list(known.scopes) if wanted.scopes is None else wanted.scopes
@@ -300,6 +303,12 @@ def _seen(auth: SealedAuth) -> dict[str, Any]:
         "service_environment_id": auth.environment.environment_id,
         "scopes": list(auth.scopes),
     }
+
+
+def _check_reachable(agent_group_id: UUID | None) -> None:
+    """Raise NotFound for agents inside of somebody's network: without them the credentials would go another way."""
+    if agent_group_id is not None:
+        raise NotFound(f"The on-prem agent group {agent_group_id} was not found; leave out onPremAgentGroupId")
 
 
 def _check_scopes(scopes: list[str] | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -109,6 +110,9 @@ class _Wanted(BaseModel):
 
     name: AuthName
     scopes: list[str] | None = Field(default=None, max_length=500)
+    on_prem_agent_group_id: UUID | None = Field(
+        default=None, alias="onPremAgentGroupId", description="This hub has no such agents: any but null is refused."
+    )
 
 
 class NewAuthentication(_Wanted):
