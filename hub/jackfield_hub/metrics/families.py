@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from jackfield_hub.calls.ledger.service import Ledger
 from jackfield_hub.hub import Hub
 from jackfield_hub.jobs.service import Waiting
+from jackfield_hub.log_lines import lines
 from jackfield_hub.metrics.numbers import BOUNDS_SECONDS, Durations, Numbers
 
 PREFIX = "jackfield_"
@@ -28,6 +29,7 @@ def of_process(hub: Hub) -> Iterator[Metric]:
     yield from _of_ledger(hub.ledger)
     yield from _of_workers(hub.workers.counters)
     yield from _of_caches(hub)
+    yield CounterMetricFamily(f"{PREFIX}log_lines_lost", "Log lines that nobody took in time.", lines.lost)
     yield _gauge("calls_running", "Calls that run now.", hub.running_calls)
     yield _gauge("draining", "1 while the process finishes what it has and takes no more.", int(hub.is_draining))
     yield _counters("renewals", "Access tokens renewed, or why not.", ["result"], hub.numbers.renewals)
