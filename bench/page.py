@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.table import Table
@@ -53,7 +53,7 @@ def _lines(all_results: Sequence[Results]) -> Iterator[str]:
     for results in all_results:
         about = results.environment
         yield f"## On {'SQLite' if results.database == 'sqlite' else 'Postgres'}\n"
-        yield f"{about['cores']} cores, Python {about['python']}, Linux {about['kernel']}.\n"
+        yield f"{about['cores']} cores, Python {about['python']}, Linux {about['kernel']}; {_business(about)}.\n"
         yield f"![Requests a second and CPU for each answer](performance-{results.database}.svg)\n"
         for case in Case:
             yield f"The third party answers {'after 50 ms' if case else 'at once'}:\n"
@@ -64,6 +64,12 @@ def _lines(all_results: Sequence[Results]) -> Iterator[str]:
         yield "What we want:\n"
         yield from (f"- {verdict}" for verdict in verdicts(results))
         yield ""
+
+
+def _business(about: Mapping[str, str]) -> str:
+    load, cores = float(about["load"]), int(about["cores"])
+    busy = ": **others were using the machine, so do not rely on this run**" if load > cores / 2 else ""
+    return f"a load of {load:.1f} when it began{busy}"
 
 
 def _workers(results: Results) -> str:
