@@ -32,12 +32,13 @@ class NewRoom(TypedDict):
 
 
 class Message(TypedDict):
-    """One message. `sent_at` counts milliseconds since 1970."""
+    """One message. `sent_at` counts milliseconds since 1970; a file's message says where the file is."""
 
     event_id: str
     sender: str
     text: str
     sent_at: int
+    content_uri: NotRequired[str]
 
 
 class MessagePage(TypedDict):
@@ -51,3 +52,10 @@ class SentMessage(TypedDict):
     """What the server calls the message."""
 
     event_id: str
+
+
+class SentFile(TypedDict):
+    """What the server calls the message, and the file in it: `mxc://matrix.example/abc`."""
+
+    event_id: str
+    content_uri: str

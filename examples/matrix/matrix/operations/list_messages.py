@@ -33,9 +33,12 @@ def list_messages(wanted: MessageQuery, http: Http) -> MessagePage:
 
 
 def _message(event: dict[str, Any]) -> Message:
-    return {
+    message: Message = {
         "event_id": event["event_id"],
         "sender": event["sender"],
         "text": event["content"].get("body", ""),  # what was taken back has nothing in it
         "sent_at": event["origin_server_ts"],
     }
+    if "url" in event["content"]:
+        message["content_uri"] = event["content"]["url"]
+    return message
