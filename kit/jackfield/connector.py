@@ -19,11 +19,13 @@ from jackfield.exchange import JsonObject
 from jackfield.http import AsyncHttp, Http
 from jackfield.manifest import Manifest, Metadata, OperationKind, OperationManifest
 from jackfield.shapes import DRAFT_7, OPERATION_NAME, Choice, ShapeMistake, input_schema, output_schema, sentence
+from jackfield.storage import AsyncStorage, Storage
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 CONNECTOR = "__jackfield_connector__"  # the attribute by which a test finds the connector of a decorated handler
 OPERATION_NAMES = re.compile(r"#?[A-Za-z][A-Za-z0-9_]{0,99}")
+_TO_AWAIT: Mapping[Any, type] = MappingProxyType({Http: AsyncHttp, Storage: AsyncStorage})
 TEMPLATE_FIELDS = re.compile(r"\{(#?[A-Za-z_][A-Za-z0-9_]*)\}")
 
 NOTHING_DESCRIBED: Mapping[str, JsonObject] = MappingProxyType({})
@@ -58,6 +60,7 @@ class Role(StrEnum):
     INPUT = "input"
     HTTP = "http"
     USER_DATA = "user_data"
+    STORAGE = "storage"
 
 
 @dataclass(frozen=True)
@@ -316,9 +319,9 @@ def _read_parameters(handler: Callable[..., Any]) -> tuple[tuple[Role, ...], typ
     shapes: list[type] = []
     for parameter in inspect.signature(handler).parameters:
         hint = hints.get(parameter)
-        if hint in (Http, AsyncHttp):
-            _check_http(handler, hint)
-            roles.append(Role.HTTP)
+        if hint in _TO_AWAIT or hint in _TO_AWAIT.values():
+            _check_awaiting(handler, hint)
+            roles.append(Role.HTTP if hint in (Http, AsyncHttp) else Role.STORAGE)
         elif hint is UserData:
             roles.append(Role.USER_DATA)
         elif isinstance(hint, type) and is_dataclass(hint):
@@ -326,21 +329,29 @@ def _read_parameters(handler: Callable[..., Any]) -> tuple[tuple[Role, ...], typ
             shapes.append(hint)
         else:
             raise ConnectorMistake(
-                f"{_name(handler)}: the parameter {parameter!r} must be annotated with a @dataclass, Http or UserData"
+                f"{_name(handler)}: the parameter {parameter!r} must be annotated with a @dataclass, Http, UserData "
+                "or Storage"
             )
     if len(roles) != len(set(roles)):
-        raise ConnectorMistake(f"{_name(handler)} asks for the same thing twice: one input, one Http, one UserData")
+        raise ConnectorMistake(
+            f"{_name(handler)} asks for the same thing twice: one input, one Http, one UserData, one Storage"
+        )
     return tuple(roles), shapes[0] if shapes else None
 
 
-def _check_http(handler: Callable[..., Any], hint: Any) -> None:
+def _check_awaiting(handler: Callable[..., Any], hint: Any) -> None:
     """Check that who awaits gets what can be awaited, and nobody else."""
-    if inspect.iscoroutinefunction(handler) and hint is Http:
+    is_async = inspect.iscoroutinefunction(handler)
+    if is_async and hint in _TO_AWAIT:
         raise ConnectorMistake(
-            f"{_name(handler)} is `async def`: annotate its client as AsyncHttp, and await its answers"
+            f"{_name(handler)} is `async def`: annotate {hint.__name__} as {_TO_AWAIT[hint].__name__}, "
+            "and await its answers"
         )
-    if not inspect.iscoroutinefunction(handler) and hint is AsyncHttp:
-        raise ConnectorMistake(f"{_name(handler)} asks for an AsyncHttp: make it `async def`, or annotate it as Http")
+    if not is_async and hint not in _TO_AWAIT:
+        plain = hint.__name__.removeprefix("Async")
+        raise ConnectorMistake(
+            f"{_name(handler)} asks for an {hint.__name__}: make it `async def`, or annotate it as {plain}"
+        )
 
 
 def _hints(handler: Callable[..., Any]) -> dict[str, Any]:

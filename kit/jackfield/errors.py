@@ -15,7 +15,8 @@ An operation error is a *result*: it is recorded and answered as `{"outcome": "e
         ├── NotAllowed          an address the connector may not reach
         └── LimitReached        the call asked for more than a call may have
             ├── OutOfMemory     ├── OutOfProcessorTime    ├── OutOfThreads
-            ├── OutOfScratch    ├── OutOfRequests         └── TooLarge
+            ├── OutOfScratch    ├── OutOfRequests         ├── TooLarge
+            └── StorageFull
 """
 
 from __future__ import annotations
@@ -195,3 +196,7 @@ class OutOfRequests(LimitReached):
 
 class TooLarge(LimitReached):
     """An input, an output or a third party's answer is larger than it may be."""
+
+
+class StorageFull(LimitReached):
+    """The connector keeps as many values as it may, or the organization as many bytes."""

@@ -22,6 +22,7 @@ from jackfield.exchange import AsyncTransport, JsonObject, Transport, awaitable
 from jackfield.http import AsyncHttp, Http
 from jackfield.manifest import OperationKind
 from jackfield.shapes import input_schema, output_schema, read_input
+from jackfield.storage import AsyncStorage, Storage
 from jackfield.validation import Schema, problem_text
 
 _CHOICES = Schema(CHOICES_SCHEMA)
@@ -86,7 +87,7 @@ def run(connector: Connector, call: Call, transport: Transport, weigh: Weigh | N
     try:
         operation = _find(connector, call.operation)
         http = Http(transport, call.base_url, filled_headers(connector.headers, call.user_data))
-        return _outcome(operation, call, _ask(operation, call, http), weigh)
+        return _outcome(operation, call, _ask(operation, call, http, Storage(transport)), weigh)
     except (Exception, SystemExit) as error:
         return _failure(error)
 
@@ -96,7 +97,7 @@ async def run_async(connector: Connector, call: Call, transport: AsyncTransport,
     try:
         operation = _find(connector, call.operation)
         http = AsyncHttp(transport, call.base_url, filled_headers(connector.headers, call.user_data))
-        return _outcome(operation, call, await _ask(operation, call, http), weigh)
+        return _outcome(operation, call, await _ask(operation, call, http, AsyncStorage(transport)), weigh)
     except (Exception, SystemExit) as error:
         return _failure(error)
     except asyncio.CancelledError as error:
@@ -151,9 +152,9 @@ def _find(connector: Connector, name: str) -> Operation:
     return operation
 
 
-def _ask(operation: Operation, call: Call, http: Http | AsyncHttp) -> Any:
+def _ask(operation: Operation, call: Call, http: Http | AsyncHttp, storage: Storage | AsyncStorage) -> Any:
     """Return what the handler returns: its output, or what has to be awaited for it."""
-    arguments = _arguments(operation, call, http)
+    arguments = {Role.HTTP: http, Role.STORAGE: storage, **_arguments(operation, call)}
     if call.wants is Wants.OUTPUT:
         return operation.handler(*(arguments[role] for role in operation.roles))
     if operation.output_schema_handler is None:
@@ -173,14 +174,14 @@ def _outcome(operation: Operation, call: Call, answered: Any, weigh: Weigh | Non
     return Outcome(is_success=True, body=body, broken_promises=_broken_promises(operation, body))
 
 
-def _arguments(operation: Operation, call: Call, http: Http | AsyncHttp) -> dict[Role, Any]:
+def _arguments(operation: Operation, call: Call) -> dict[Role, Any]:
     if not call.is_checked:
         problems = _input_check(operation.input_shape).problems(call.input)
         if problems:
             raise InvalidInput(problem_text(problems))
     shape: Any = operation.input_shape
     given = read_input(shape, call.input) if shape is not None else None
-    return {Role.INPUT: given, Role.HTTP: http, Role.USER_DATA: UserData(call.user_data)}
+    return {Role.INPUT: given, Role.USER_DATA: UserData(call.user_data)}
 
 
 def _shaped(operation: Operation, output: Any) -> JsonObject:

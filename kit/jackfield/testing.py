@@ -35,6 +35,7 @@ from jackfield.errors import NoAnswer, OperationError
 from jackfield.exchange import Headers, Json, JsonObject, Request, Response, Transport, awaitable
 from jackfield.http import HeaderMap, Http
 from jackfield.local_files import WithFiles, local_file, path_of
+from jackfield.local_storage import LocalStorage, WithStorage
 from jackfield.markup import read_xml
 from jackfield.runner import Call, Outcome
 from jackfield.runner import run as run_once
@@ -66,7 +67,7 @@ def run(
     __tracebackhide__ = True
     connector, data = connector_of(operation), user_data or {}
     transport = WithFiles(Guarded(service, _fake_grant(connector, data)))
-    return Recorded(connector, transport, FAKE_BASE_URL, data).run(operation, given)
+    return Recorded(connector, transport, FAKE_BASE_URL, data, service.storage).run(operation, given)
 
 
 def read_file(reference: JsonObject | File) -> bytes:
@@ -189,7 +190,7 @@ class SeenRequest:
 
 
 class FakeService:
-    """Answers what a test told it to. `requests` is what it was asked.
+    """Answers what a test told it to. `requests` is what it was asked; what is in storage lasts as long as it does.
 
         service.get("/products/1", json={"title": "Blue socks"})
         service.post("/orders", status=201, json={"id": 7})
@@ -203,6 +204,7 @@ class FakeService:
     def __init__(self) -> None:
         self.requests: list[SeenRequest] = []
         self.missing: list[str] = []
+        self.storage = LocalStorage()
         self._routes: dict[_Route, list[Response | OperationError]] = {}
 
     def get(self, path: str, **answer: Any) -> None:
@@ -295,9 +297,16 @@ class _Route:
 class Recorded:
     """The service of the project under test, as its recordings, or live. Tests get it as the fixture `recorded`."""
 
-    def __init__(self, connector: Connector, transport: Transport, base_url: str, user_data: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        transport: Transport,
+        base_url: str,
+        user_data: Mapping[str, str],
+        storage: LocalStorage | None = None,
+    ) -> None:
         self._connector = connector
-        self._transport = transport
+        self._transport = WithStorage(transport, storage)
         self._base_url = base_url
         self._user_data = user_data
 
@@ -313,9 +322,8 @@ class Recorded:
         # pytest shows this when a test fails, and with -s.
         print(f"{call.operation} input: {_readable(call.input)}")
         print(f"{call.operation} output: {_readable(outcome.output)}")
-        missing: list[str] = getattr(self._transport, "missing", [])
-        if missing:
-            pytest.fail(missing[0], pytrace=False)
+        if self._transport.missing:
+            pytest.fail(self._transport.missing[0], pytrace=False)
         return _output_or_error(outcome)
 
     @property

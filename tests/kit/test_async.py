@@ -205,7 +205,7 @@ async def yields_too(http: AsyncHttp) -> Any:
     ("handler", "what"),
     [
         (no_await, "no_await asks for an AsyncHttp: make it `async def`, or annotate it as Http"),
-        (plain_client, "plain_client is `async def`: annotate its client as AsyncHttp, and await its answers"),
+        (plain_client, "plain_client is `async def`: annotate Http as AsyncHttp, and await its answers"),
         (yields, "yields must return its output instead of yielding it"),
         (yields_too, "yields_too must return its output instead of yielding it"),
     ],

@@ -15,6 +15,7 @@ from jackfield.egress.templates import resolve_template
 from jackfield.errors import OperationError
 from jackfield.exchange import JsonObject
 from jackfield.local_files import LocalFiles
+from jackfield.local_storage import LocalStorage, WithStorage
 from jackfield.project import ProjectMistake
 from jackfield.runner import Call, Outcome, Wants, failed
 from jackfield.runner import run as run_once
@@ -36,8 +37,9 @@ def run(connector: Connector, operation: str, values: JsonObject, auth_file: Pat
         )
         # What the author's code prints is talk: it may not get into the JSON on stdout.
         files = LocalFiles(auth_file.parent / "dist" / "files")
+        storage = LocalStorage(auth_file.parent / "dist" / "storage.json")
         with LocalTransport(auth.grant(connector), files=files) as transport, redirect_stdout(sys.stderr):
-            return run_once(connector, call, transport)
+            return run_once(connector, call, WithStorage(transport, storage))
     except ProjectMistake as mistake:
         raise CommandFailed(str(mistake)) from None
     except OperationError as error:
