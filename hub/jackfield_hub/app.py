@@ -39,6 +39,7 @@ from jackfield_hub.identity.workspaces import routes as workspaces
 from jackfield_hub.metrics import routes as metrics
 from jackfield_hub.openapi import describe_api
 from jackfield_hub.services import routes as services
+from jackfield_hub.storage import sweep as storage_sweep
 
 ROUTERS = (
     catalog.router,
@@ -93,6 +94,7 @@ def create_app(hub: Hub) -> App:
     build.register(hub)
     history_sweep.register(hub)
     sweep.register(hub)
+    storage_sweep.register(hub)
     return FrontDoor(CallPath(hub, Api(hub)), hub.numbers, hub.traces)
 
 

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from jackfield.egress.policy import HostRule
 from jackfield.errors import NotAllowed
 from jackfield.exchange import JsonObject
+from jackfield.storage_rules import MAX_VALUE_BYTES
 
 PREFIX = "JACKFIELD_"
 MEBIBYTE = 1024 * 1024
@@ -129,6 +130,16 @@ class Settings(BaseSettings):
         False,
         "Whether whoever opens a link to a file is sent on to the store for its bytes. The store must be reachable "
         "for them.",
+    )
+
+    max_stored_value_bytes: int = setting(
+        MAX_VALUE_BYTES, "The largest value a connector keeps in storage, as JSON, in bytes.", gt=0
+    )
+    max_stored_values: int = setting(
+        10_000, "How many values a connector keeps for itself, for each user and for each workspace.", gt=0
+    )
+    max_organization_storage_bytes: int = setting(
+        GIBIBYTE, "How much all connectors of an organization keep in storage together, in bytes.", gt=0
     )
 
     openid_issuer: str = setting(

@@ -6,6 +6,7 @@
                    ├─ dialogs ── oauth_states                          people who are signing in to a service
                    ├─ connectors ── permissions, deployments           jobs: work that outlives a process
                    ├─ files                                            by reference; their bytes are elsewhere
+                   ├─ storages ── stored_values, queued_values         what connectors keep from call to call
                    ├─ payloads                                         what went into calls and came out, if it is kept
                    ├─ audit                                            who did what that others may ask about
                    ├─ contents ── content_pieces                       sources and bundles, for hubs on several machines
@@ -384,6 +385,44 @@ files = Table(
     Column("expires_at", Float, nullable=False),  # then it goes, ready or not
     Index(None, "organization_id"),
     Index(None, "key_id"),
+    Index(None, "expires_at"),
+)
+
+storages = Table(
+    "storages",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _organization(),
+    Column("connector", String(100), nullable=False),  # all versions of it
+    Column("scope", String(16), nullable=False),  # jackfield.storage_rules.Scope
+    Column("owner", String(36), nullable=False),  # a user's or a workspace's id; "" for the connector's own
+    Column("version", _big_number, nullable=False),  # goes up with every change
+    Column("entries", Integer, nullable=False),  # values and what waits in queues, those that are over included
+    Column("bytes", _big_number, nullable=False),  # of all of them
+    UniqueConstraint("organization_id", "connector", "scope", "owner"),
+)
+
+stored_values = Table(
+    "stored_values",
+    metadata,
+    Column("storage_id", String(36), ForeignKey("storages.id"), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    _organization(),
+    Column("content", LargeBinary, nullable=False),  # JSON
+    Column("version", _big_number, nullable=False),
+    Column("expires_at", Float),
+    Index(None, "expires_at"),
+)
+
+queued_values = Table(
+    "queued_values",
+    metadata,
+    Column("storage_id", String(36), ForeignKey("storages.id"), primary_key=True),
+    Column("queue", String(200), primary_key=True),
+    Column("version", _big_number, primary_key=True),  # the smallest one is the first
+    _organization(),
+    Column("content", LargeBinary, nullable=False),  # JSON
+    Column("expires_at", Float),
     Index(None, "expires_at"),
 )
 

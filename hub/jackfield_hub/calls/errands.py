@@ -11,10 +11,12 @@ from jackfield.egress.retries import may_repeat
 from jackfield.exchange import JsonObject, Request, Response
 from jackfield.oauth.token_requests import with_client
 from jackfield.oauth.ways import TokenHolder
+from jackfield.storage_rules import is_for_storage
 from jackfield_hub.auths import service as auths
 from jackfield_hub.auths.shapes import OpenedAuth
 from jackfield_hub.files.carrier import Carrier
 from jackfield_hub.hub import Hub
+from jackfield_hub.sandbox.link import SendRequest
 from jackfield_hub.services.shapes import Service
 
 UNAUTHORIZED = 401
@@ -35,6 +37,7 @@ class Errands:
         deadline: float,
         *,
         files: Carrier,
+        storage: SendRequest,
         secrets: list[str],
     ) -> None:
         self._hub = hub
@@ -44,6 +47,7 @@ class Errands:
         self._auth = auth
         self._deadline = deadline
         self._files = files
+        self._storage = storage
         self._grant = self._grant_for(auth)
         self._renewing = asyncio.Lock()
         self._has_renewed = False
@@ -53,6 +57,8 @@ class Errands:
         """Return the answer, whatever its status. Raises NoAnswer, TimedOut, NotAllowed; TooLarge, PlatformError."""
         if self._files.serves(request):
             return await self._files.serve(request)
+        if is_for_storage(request):
+            return await self._storage(request)
         if self._hub.traces is None or self._trace is None:
             return await self._send(request)
         with self._hub.traces.request(request, self._trace) as told:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import orjson
 
@@ -50,6 +51,7 @@ from jackfield_hub.identity.shapes import Caller, Right
 from jackfield_hub.logs import describe, log, tell
 from jackfield_hub.sandbox.failures import Overloaded
 from jackfield_hub.sandbox.pool import Bundle, WorkerKey
+from jackfield_hub.storage import service as storage
 from jackfield_hub.traces.shapes import AboutCall
 
 MAX_CODE_CHARACTERS = 100
@@ -244,8 +246,11 @@ def _base_url(ready: ReadyCall, auth: OpenedAuth | None) -> str:
 
 def _errands(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None, deadline: float) -> Errands:
     files = Carrier(hub, owner_of(ready.caller), ready.files, deadline)
+    keep = partial(storage.serve, hub, ready.caller, ready.connector.manifest.metadata.name)
     service, secrets = ready.connector.service, ready.secrets
-    return Errands(hub, ready.caller.organization_id, service, auth, deadline, files=files, secrets=secrets)
+    return Errands(
+        hub, ready.caller.organization_id, service, auth, deadline, files=files, storage=keep, secrets=secrets
+    )
 
 
 async def _run_raw_http(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None, deadline: float) -> Ending:

@@ -16,6 +16,7 @@ from jackfield_hub.identity.end_users.shapes import Criteria, EndUser, EndUsers,
 from jackfield_hub.identity.shapes import Caller, CallerKind, Right, UserKind
 from jackfield_hub.identity.tokens import digest_of
 from jackfield_hub.paging import Stretch
+from jackfield_hub.storage import service as storage
 
 CODE_SECONDS = 5 * 60.0
 _CODE_BYTES = 32
@@ -40,7 +41,7 @@ async def change_end_user(hub: Hub, caller: Caller, user_id: str, is_test: bool 
 
 
 async def remove_end_user(hub: Hub, caller: Caller, user_id: str) -> None:
-    """Forget an end user with their auths; their tokens and codes stop working at once.
+    """Forget an end user, their auths and what connectors keep for them; their tokens and codes stop working at once.
 
     Raises Forbidden without the master token, UnknownUser.
     """
@@ -49,6 +50,7 @@ async def remove_end_user(hub: Hub, caller: Caller, user_id: str) -> None:
         await identity.find_end_user(tx, caller, user_id)
         await store.forget_codes_of(tx, caller.organization_id, user_id)
         await auths.delete_auths_of(hub, tx, caller.organization_id, user_id)
+        await storage.forget_user(tx, caller.organization_id, user_id)
         await identity.remove(hub, tx, caller.organization_id, user_id)
 
 

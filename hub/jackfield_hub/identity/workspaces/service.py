@@ -14,7 +14,7 @@ from jackfield_hub.database import Transaction
 from jackfield_hub.errors import Conflict, Forbidden, NotFound
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity import members, roles, service
-from jackfield_hub.identity.shapes import Caller, Right, Role
+from jackfield_hub.identity.shapes import Caller, CallerKind, Right, Role
 from jackfield_hub.identity.workspaces import store
 from jackfield_hub.identity.workspaces.shapes import (
     NewMember,
@@ -135,6 +135,17 @@ async def find_emails(tx: Transaction, caller: Caller, workspace_ids: list[str])
     for row in await store.list_member_emails(tx, caller.organization_id, list(emails)):
         emails[row["workspace_id"]].append(row["email"])
     return emails
+
+
+async def may_enter(tx: Transaction, caller: Caller, workspace_id: str) -> bool:
+    """Tell whether calls of this caller may use what is kept for a workspace.
+
+    They may see it, or are in it; what belongs to everybody in the organization is not for its end users.
+    """
+    workspace = await store.find_workspace(tx, caller.organization_id, _seen_by(caller), workspace_id)
+    if workspace is None:
+        return False
+    return caller.kind is not CallerKind.END_USER or workspace["type"] != WorkspaceType.ORGANIZATION
 
 
 async def _find(tx: Transaction, caller: Caller, workspace_id: str) -> Mapping[Any, Any]:

@@ -437,4 +437,45 @@ def upgrade() -> None:
     with op.batch_alter_table('oauth_states', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_oauth_states_dialog_id'), ['dialog_id'], unique=False)
 
+    op.create_table('storages',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('connector', sa.String(length=100), nullable=False),
+    sa.Column('scope', sa.String(length=16), nullable=False),
+    sa.Column('owner', sa.String(length=36), nullable=False),
+    sa.Column('version', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('entries', sa.Integer(), nullable=False),
+    sa.Column('bytes', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_storages_organization_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_storages')),
+    sa.UniqueConstraint('organization_id', 'connector', 'scope', 'owner', name=op.f('uq_storages_organization_id_connector_scope_owner'))
+    )
+    op.create_table('queued_values',
+    sa.Column('storage_id', sa.String(length=36), nullable=False),
+    sa.Column('queue', sa.String(length=200), nullable=False),
+    sa.Column('version', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('content', sa.LargeBinary(), nullable=False),
+    sa.Column('expires_at', sa.Float(), nullable=True),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_queued_values_organization_id')),
+    sa.ForeignKeyConstraint(['storage_id'], ['storages.id'], name=op.f('fk_queued_values_storage_id')),
+    sa.PrimaryKeyConstraint('storage_id', 'queue', 'version', name=op.f('pk_queued_values'))
+    )
+    with op.batch_alter_table('queued_values', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_queued_values_expires_at'), ['expires_at'], unique=False)
+
+    op.create_table('stored_values',
+    sa.Column('storage_id', sa.String(length=36), nullable=False),
+    sa.Column('key', sa.String(length=200), nullable=False),
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('content', sa.LargeBinary(), nullable=False),
+    sa.Column('version', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('expires_at', sa.Float(), nullable=True),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_stored_values_organization_id')),
+    sa.ForeignKeyConstraint(['storage_id'], ['storages.id'], name=op.f('fk_stored_values_storage_id')),
+    sa.PrimaryKeyConstraint('storage_id', 'key', name=op.f('pk_stored_values'))
+    )
+    with op.batch_alter_table('stored_values', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_stored_values_expires_at'), ['expires_at'], unique=False)
+
     # ### end Alembic commands ###
