@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from bench.soak_renewals import empty_database
 from jackfield_hub.auths.master_key import fingerprint
 from jackfield_hub.hub import Hub, open_hub
 from jackfield_hub.settings import Settings
@@ -96,11 +97,11 @@ def main() -> None:
     parser.add_argument("--rotations", type=int, default=5)
     parser.add_argument("--auths", type=int, default=500, help="stored beforehand, in each of two organizations")
     parser.add_argument("--rate", type=float, default=100.0, help="calls a second")
-    parser.add_argument("--database", default="", help="URL of an empty database; without it SQLite")
+    parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="jackfield-rotation-") as folder:
+    with tempfile.TemporaryDirectory(prefix="jackfield-rotation-") as folder, empty_database(options.database) as url:
         Path(folder).chmod(0o711)  # workers of a root hub pass through
-        settings = _settings(Path(folder) / "data", options.database)
+        settings = _settings(Path(folder) / "data", url)
         measured = asyncio.run(measure(settings, options.rotations, options.auths, options.rate))
     print(measured)
     print("\n".join(measured.problems) or "No request failed, and nothing is left under an old key")

@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--margin", type=float, default=Size.margin_seconds, help="seconds; more on a busy machine")
     options = parser.parse_args()
     size = Size(rounds=options.rounds, margin_seconds=options.margin)
-    with tempfile.TemporaryDirectory(prefix="jackfield-renewals-") as folder, _database(options.database) as url:
+    with tempfile.TemporaryDirectory(prefix="jackfield-renewals-") as folder, empty_database(options.database) as url:
         storm = run_storm(Path(folder), size, options.seed, database=url, provider_name=options.provider)
     print(storm)
     print("\n".join(storm.problems) or "Each token was renewed once, and every caller that lived got it")
@@ -94,7 +94,7 @@ def main() -> None:
 
 
 @contextmanager
-def _database(kind: str) -> Generator[str]:
+def empty_database(kind: str) -> Generator[str]:
     """Give the URL of an empty database; "" stands for a file beside the rest."""
     if kind == "sqlite":
         yield ""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, cast
+from weakref import WeakValueDictionary
 
 import asyncpg
 from sqlalchemy import CursorResult, Executable, MetaData, RowMapping, Table, event, func, select, text
@@ -146,6 +147,8 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self._engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
         self._writing = asyncio.Lock()
+        #: On Postgres, by organization. They go when nobody holds them or waits for them.
+        self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._writers: set[asyncio.Task[Any] | None] = set()
         self._is_silent = False
         self._in_use: set[Any] = set()  # the driver's connections
@@ -175,7 +178,7 @@ class Database:
     async def transaction(self, organization_id: str = EVERY_ORGANIZATION) -> AsyncGenerator[Transaction]:
         """One unit of work that may write; it commits when the block ends. Never wait for a stranger inside."""
         self._say_when_it_is_silent()
-        async with self._turn_to_write(), _begun(self._engine) as connection:
+        async with self._turn_to_write(organization_id), _begun(self._engine) as connection:
             tx = Transaction(connection)
             await tx.act_for(organization_id, is_writing=True)
             yield tx
@@ -225,17 +228,28 @@ class Database:
         await self._engine.dispose()
 
     @asynccontextmanager
-    async def _turn_to_write(self) -> AsyncGenerator[None]:
-        """SQLite has one writer at a time. Ours queue up here: its own way of waiting is to sleep and try again."""
+    async def _turn_to_write(self, organization_id: str = EVERY_ORGANIZATION) -> AsyncGenerator[None]:
+        """Let those who would wait for each other in the database wait here instead.
+
+        SQLite has one writer at a time, and its own way of waiting is to sleep and try again. On Postgres an
+        organization has one, and whoever waited there would keep a connection from those who only read.
+        """
         writer = asyncio.current_task()
         if writer in self._writers:
             raise RuntimeError("a transaction inside a transaction would wait for itself")
-        async with self._writing if self.is_sqlite else _no_turn():
+        async with self._queue_of(organization_id):
             self._writers.add(writer)
             try:
                 yield
             finally:
                 self._writers.discard(writer)
+
+    def _queue_of(self, organization_id: str) -> AbstractAsyncContextManager[object]:
+        if self.is_sqlite:
+            return self._writing
+        if organization_id == EVERY_ORGANIZATION:
+            return _no_turn()
+        return self._queues.setdefault(organization_id, asyncio.Lock())
 
 
 _READING_SQLITE: dict[str, Any] = {"is_reading": True}

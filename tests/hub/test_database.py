@@ -299,3 +299,18 @@ async def test_f12_a_full_disk_refuses_whoever_writes_and_serves_whoever_reads(h
 def new_user(number: int) -> dict[str, str]:
     email = f"user-{number}@example.com"
     return {"name": "x" * 90 + str(number), "email": email, "organizationRoleId": role_id(Role.CONTRIBUTOR)}
+
+
+async def test_those_who_wait_to_write_keep_nobody_from_reading(database: Database) -> None:
+    may_end = asyncio.Event()
+
+    async def write() -> None:
+        async with database.transaction("of one organization"):
+            await may_end.wait()
+
+    writing = [asyncio.create_task(write()) for _ in range(40)]  # more than there are connections
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(10), database.reading() as tx:
+        assert await tx.scalar(text("SELECT 1")) == 1
+    may_end.set()
+    await asyncio.gather(*writing)
