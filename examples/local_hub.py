@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 from jackfield.manifest import Metadata
 from jackfield.project import Project, pack
 
-from examples.servers.process import Server, stop
+from examples.servers.process import Server, ServerDidNotStart, stop
 
 START_SECONDS = 60
 DEPLOY_SECONDS = 120
@@ -117,6 +117,21 @@ def running_hub(data: Path, port: int) -> Generator[tuple[Hub, subprocess.Popen[
         yield Hub(url, json.loads((data / "hub" / "tokens.json").read_text())), process
     finally:
         stop(process)
+
+
+def exit_status(run: Callable[[], None]) -> int:
+    """Run something that may not get to its end; say why in one line, and return what the command ends with."""
+    try:
+        run()
+    except KeyboardInterrupt:
+        print("\nStopped.", flush=True)
+    except (CannotGoOn, ServerDidNotStart) as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    except HTTPError as refusal:
+        print(f"{refusal.url} answered {refusal.code}: {refusal.read().decode(errors='replace')}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

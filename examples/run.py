@@ -11,13 +11,11 @@ from argparse import ArgumentParser
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from secrets import token_urlsafe
-from urllib.error import HTTPError
 
 from jackfield.project import find_project
 
-from examples.local_hub import CannotGoOn, Hub, running_hub
+from examples.local_hub import CannotGoOn, Hub, exit_status, running_hub
 from examples.servers.kinto import Kinto, running_kinto
-from examples.servers.process import ServerDidNotStart
 
 CUSTOMERS = find_project(Path(__file__).resolve().parent / "customers")
 
@@ -132,17 +130,7 @@ def main() -> int:
     arguments.add_argument("--data", type=Path, default=Path(".jackfield"), help="where its data is kept")
     chosen = arguments.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends it as tidily as Ctrl-C
-    try:
-        run(chosen.data, chosen.port)
-    except KeyboardInterrupt:
-        say("\nStopped.")
-    except (CannotGoOn, ServerDidNotStart) as reason:
-        print(reason, file=sys.stderr)
-        return 1
-    except HTTPError as refusal:
-        print(f"{refusal.url} answered {refusal.code}: {refusal.read().decode(errors='replace')}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_status(lambda: run(chosen.data, chosen.port))
 
 
 if __name__ == "__main__":

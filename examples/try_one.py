@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
-from urllib.error import HTTPError
 
 from jackfield.manifest import Metadata
 from jackfield.project import Project, open_project
 
-from examples.local_hub import CannotGoOn, Hub, running_hub
-from examples.servers.process import Server, ServerDidNotStart, free_port
+from examples.local_hub import CannotGoOn, Hub, exit_status, running_hub
+from examples.servers.process import Server, free_port
 
 HERE = Path(__file__).resolve().parent
 SHOWN_CHARACTERS = 1_000
@@ -105,15 +104,8 @@ def _say(text: str) -> None:
 def main() -> int:
     arguments = ArgumentParser(description=__doc__)
     arguments.add_argument("name", choices=names(), help="which example")
-    try:
-        try_one(arguments.parse_args().name)
-    except (CannotGoOn, ServerDidNotStart) as reason:
-        print(reason, file=sys.stderr)
-        return 1
-    except HTTPError as refusal:
-        print(f"{refusal.url} answered {refusal.code}: {refusal.read().decode(errors='replace')}", file=sys.stderr)
-        return 1
-    return 0
+    name = arguments.parse_args().name
+    return exit_status(lambda: try_one(name))
 
 
 if __name__ == "__main__":
