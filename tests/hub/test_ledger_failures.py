@@ -51,8 +51,11 @@ asyncio.run(main())
 class Home:
     """A place that does with a batch what the test says."""
 
-    def __init__(self, write: Write) -> None:
-        self.write = write
+    def __init__(self, act: Write) -> None:
+        self.act = act
+
+    async def write(self, entries: Sequence[Entry]) -> list[KeptCall | None]:
+        return await self.act(entries)
 
     @property
     def rows(self) -> Database:
@@ -111,7 +114,7 @@ async def test_who_waits_is_answered_whatever_the_home_does_and_the_ledger_goes_
         async with asyncio.timeout(PATIENCE):
             await ledger.claim(a_promise(), task(), may_redo=False)
 
-    home.write = well
+    home.act = well
     async with asyncio.timeout(PATIENCE):
         while is_full(ledger):  # noqa: ASYNC110 - it sets no event
             await asyncio.sleep(0.01)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from jackfield_hub.auths.master_key import FileKey, MasterKeyMistake, fingerprint
+from jackfield_hub.auths.master_key import KEY_BYTES, FileKey, MasterKeyMistake, fingerprint
+from jackfield_hub.auths.sealing import newest_data_key
 from jackfield_hub.hub import Hub
 from jackfield_hub.settings import Settings, read_settings
 from tests.hub.light_hub import light_hub
@@ -85,8 +86,46 @@ async def test_calls_go_on_while_keys_are_changed(hub: Hub, alice: Person, setti
     assert all(
         sealed.startswith(fingerprint(after)) for (sealed,) in rows(settings, "SELECT sealed_key FROM data_keys")
     )
-    newest = rows(settings, "SELECT id FROM data_keys ORDER BY created_at DESC LIMIT 1")
-    assert rows(settings, "SELECT DISTINCT key_id FROM auths") == newest
+    assert rows(settings, "SELECT DISTINCT key_id FROM auths") == [newest_key(settings, alice)]
+
+
+async def test_a_rotation_on_a_machine_whose_clock_is_behind_gives_new_keys_all_the_same(
+    hub: Hub, alice: Person, settings: Settings
+) -> None:
+    await store_auths(hub, alice, "https://shop.example", 1)
+    rows(settings, "UPDATE data_keys SET created_at = created_at + 3600")
+    before = rows(settings, "SELECT DISTINCT key_id FROM auths")
+
+    assert (await rotate(settings))[0] == 0
+
+    after = rows(settings, "SELECT DISTINCT key_id FROM auths")
+    assert after == [newest_key(settings, alice)] != before
+
+
+async def test_who_has_chosen_a_data_key_is_waited_for_before_it_is_replaced(
+    hub: Hub, alice: Person, settings: Settings
+) -> None:
+    [auth_id] = await store_auths(hub, alice, "https://shop.example", 1)
+    async with hub.database.transaction(alice.organization_id) as tx:
+        await newest_data_key(hub.vault, tx, alice.organization_id, hub.clock())
+        rotating = asyncio.create_task(rotate(settings))
+        while fingerprints_in(key_file(settings)) != 2:  # noqa: ASYNC110 - it is another process
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(1.5)  # longer than a rotation gives those who have chosen a key
+        assert newest_key(settings, alice) == rows(settings, f"SELECT key_id FROM auths WHERE id = '{auth_id}'")[0]
+
+    assert (await rotating)[0] == 0
+    assert rows(settings, "SELECT DISTINCT key_id FROM auths") == [newest_key(settings, alice)]
+
+
+def newest_key(settings: Settings, person: Person) -> Any:
+    own = f"organization_id = '{person.organization_id}'"
+    [newest] = rows(settings, f"SELECT id FROM data_keys WHERE {own} ORDER BY created_at DESC LIMIT 1")
+    return newest
+
+
+def fingerprints_in(key_file: Path) -> int:
+    return len(key_file.read_bytes()) // KEY_BYTES
 
 
 async def test_a_hub_that_starts_after_a_rotation_opens_everything(
@@ -94,7 +133,8 @@ async def test_a_hub_that_starts_after_a_rotation_opens_everything(
 ) -> None:
     [auth_id] = await store_auths(hub, alice, "https://shop.example", 1)
     for _ in range(2):
-        assert (await rotate(settings))[0] == 0
+        code, said = await rotate(settings)
+        assert code == 0, said
     copy = tmp_path / "copy"
     shutil.copytree(settings.data_dir, copy)
 

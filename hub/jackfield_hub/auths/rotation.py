@@ -24,7 +24,7 @@ from jackfield_hub.database import EVERY_ORGANIZATION, Database, Transaction
 BATCH = 50  # rows in one transaction: others want to write, too
 # Between two transactions. SQLite lets whoever waits look again every tenth of a second, and gives nobody a turn.
 REST_SECONDS = 0.12
-SETTLE_SECONDS = 1.0  # for those who had chosen a key before it was replaced
+SETTLE_SECONDS = 1.0  # for those who were just sealing with a master key they had read before
 KEPT_SECONDS = 3600.0  # a replaced data key; what people fill in while they sign in is sealed with it
 
 
@@ -55,10 +55,7 @@ async def rotate(tools: Rotating, key_file: FileKey | None) -> Rotated:
     if key_file is not None:
         key_file.put_in_front()
     await _remove_old_keys(tools)
-    async with tools.database.transaction(EVERY_ORGANIZATION) as tx:
-        for organization_id in await store.list_sealed_organizations(tx):
-            await store.insert_data_key(tx, tools.vault.new_data_key(organization_id), tools.clock())
-            done.data_keys += 1
+    done.data_keys += await _give_new_data_keys(tools)
     done.secrets += await _seal_all_anew(tools)
     await _rewrap(tools)
     await asyncio.sleep(SETTLE_SECONDS)
@@ -82,6 +79,19 @@ async def _check_all_open(tools: Rotating) -> None:
 async def _remove_old_keys(tools: Rotating) -> None:
     async with tools.database.transaction(EVERY_ORGANIZATION) as tx:
         await store.delete_replaced_keys(tx, tools.clock() - KEPT_SECONDS)
+
+
+async def _give_new_data_keys(tools: Rotating) -> int:
+    """Give every organization a new data key; return how many that were."""
+    async with tools.database.reading(EVERY_ORGANIZATION) as tx:
+        organization_ids = await store.list_sealed_organizations(tx)
+    for count, organization_id in enumerate(organization_ids, start=1):
+        # As its only writer: whoever had chosen the old key is done now, and whoever comes later finds the new one.
+        async with tools.database.transaction(organization_id) as tx:
+            await store.insert_data_key(tx, tools.vault.new_data_key(organization_id), tools.clock())
+        if count % BATCH == 0:
+            await asyncio.sleep(REST_SECONDS)
+    return len(organization_ids)
 
 
 async def _rewrap(tools: Rotating) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, delete, func, or_, select, update
 
 from jackfield.exchange import JsonObject
 from jackfield_hub.auths.sealed_rows import SEALED, SealedRow, SealedTable
@@ -16,6 +16,7 @@ from jackfield_hub.services.shapes import ServiceEnvironment
 from jackfield_hub.tables import auths, data_keys, metadata
 
 _KEY_OF = {one.name: metadata.tables[one.name].c.key_id == data_keys.c.id for one in SEALED}
+TICK_SECONDS = 0.001
 AT_REST: dict[str, Any] = {
     "refresh_lease_until": None,
     "refresh_after": None,
@@ -42,10 +43,13 @@ async def find_any_data_key(tx: Transaction) -> SealedKey | None:
 
 
 async def insert_data_key(tx: Transaction, key: SealedKey, now: float) -> None:
-    """Store a data key, which only the master key opens."""
+    """Store a data key, which only the master key opens: the newest, even if another machine's clock was ahead."""
+    own = data_keys.c.organization_id == key.organization_id
+    after_the_last = select(func.max(data_keys.c.created_at) + TICK_SECONDS).where(own).scalar_subquery()
+    created_at = case((after_the_last > now, after_the_last), else_=now)
     await tx.execute(
         data_keys.insert().values(
-            id=key.key_id, organization_id=key.organization_id, sealed_key=key.sealed, created_at=now
+            id=key.key_id, organization_id=key.organization_id, sealed_key=key.sealed, created_at=created_at
         )
     )
 
