@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from jackfield.egress.engine import Engine
 from jackfield_hub.auths.couriers import Couriers
-from jackfield_hub.auths.flights import Flights
 from jackfield_hub.auths.sealing import open_vault
 from jackfield_hub.auths.shapes import SealedAuth
 from jackfield_hub.auths.vault import Vault
@@ -32,6 +31,7 @@ from jackfield_hub.database import Database
 from jackfield_hub.deployments.bundles import Bundles
 from jackfield_hub.files.depot import Depot
 from jackfield_hub.files.opening import open_depot
+from jackfield_hub.flights import Flights
 from jackfield_hub.identity.known_tokens import KnownTokens
 from jackfield_hub.jobs.service import Jobs
 from jackfield_hub.known import Known
