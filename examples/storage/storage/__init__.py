@@ -1,0 +1,1 @@
+"""A connector to what the hub keeps for it."""
