@@ -10,7 +10,7 @@ CODE   := kit hub examples tests bench docs
 
 # What speaks SQL is tested a second time, on Postgres.
 ON_POSTGRES := tests/contract $(addprefix tests/hub/test_, $(addsuffix .py, auths backups calls catalog database deployments \
-  deployments_kill identity idempotency jobs renewal rights rotation services_api sessions strangers))
+  deployments_kill identity idempotency jobs renewal rights rotation services_api sessions storage storage_processes strangers))
 
 .DEFAULT_GOAL := help
 .PHONY: help install run try test lint bench soak docs pins clean
