@@ -16,8 +16,10 @@ class Flights(Generic[Landed]):
     def __init__(self) -> None:
         self._under_way: dict[Key, asyncio.Task[Landed]] = {}
 
-    async def join(self, key: Key, start: Callable[[], Coroutine[Any, Any, Landed]], seconds: float) -> Landed:
-        """Return what comes of it. Raises TimeoutError after so many seconds, and what the flight raises."""
+    async def join(
+        self, key: Key, start: Callable[[], Coroutine[Any, Any, Landed]], seconds: float | None = None
+    ) -> Landed:
+        """Return what comes of it. Raises what the flight raises, and TimeoutError after so many seconds, if said."""
         flight = self._under_way.get(key)
         if flight is None:
             flight = self._under_way[key] = asyncio.create_task(start())

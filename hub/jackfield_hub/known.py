@@ -2,8 +2,9 @@
 
     a change is committed ─→ forget ─→ the organization's epoch goes up, what we knew is gone
 
-Whoever reads the database takes the epoch first: what was read before a change is not kept after it. Changes that other
-processes make come through `forget` too; for as long as nobody looks for those (changes/watcher.py), nothing is known.
+Whoever reads the database takes the epoch first: what was read before a change is not kept after it. Those who ask for
+the same in one epoch share one look: hundreds of calls may miss it in the same moment. Changes that other processes
+make come through `forget` too; for as long as nobody looks for those (changes/watcher.py), nothing is known.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict, defaultdict
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, TypeVar
+
+from jackfield_hub.flights import Flights
 
 Entry = TypeVar("Entry")
+Found = TypeVar("Found")
 Key = tuple[str, ...]  #: the organization first, for example `("6c5b…", "acme", "1.0")`
 
 
@@ -30,6 +35,7 @@ class Known(Generic[Entry]):
         self._keys_of: defaultdict[str, set[Key]] = defaultdict(set)
         self._epochs: dict[str, int] = {}
         self._epoch_of_all = 0
+        self._looks = Flights[Any]()
         self.good_until = math.inf  #: a moment of `time.monotonic()`; until then the entries are what is stored
         self.hits = 0  #: looks that found something
         self.misses = 0
@@ -43,6 +49,12 @@ class Known(Generic[Entry]):
         self.hits += 1
         self._entries.move_to_end(key)
         return known[0]
+
+    async def look(self, key: Key, read: Callable[[], Coroutine[Any, Any, Found]]) -> Found:
+        """Return what `read` finds, or what somebody else's has found who is looking already. Raises what it raises."""
+        if time.monotonic() > self.good_until:
+            return await read()  # what others have changed since is not known to us
+        return await self._looks.join((*key, str(self.epoch(key[0]))), read)
 
     def epoch(self, organization_id: str) -> int:
         """Return how often this organization's entries have changed under our eyes."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy
 
 from jackfield_hub.changes import store as changes
 from jackfield_hub.changes.outlook import Outlook, outlook_on
@@ -184,3 +187,70 @@ def test_only_what_has_changed_is_forgotten() -> None:
     assert [known.find(key) for key in (("o-1", "b"), ("o-2", "a"))] == [None, "x"]
     known_tokens.forget_user("bob")
     assert [known_tokens.find(digest) is None for digest in (b"1", b"2", b"3")] == [True, True, False]
+
+
+async def test_hundreds_who_miss_the_same_in_one_moment_share_one_look() -> None:
+    known, shelf = Known[str](max_entries=10), Shelf()
+
+    found = await asyncio.gather(*(known.look(("o-1", "acme"), shelf.read) for _ in range(300)))
+
+    assert set(found) == {"as read by 1"}
+
+
+async def test_whoever_asks_after_a_change_does_not_hear_what_was_read_before_it() -> None:
+    known, shelf = Known[str](max_entries=10), Shelf()
+
+    before = asyncio.create_task(known.look(("o-1", "acme"), shelf.read))
+    await until(lambda: shelf.readers == 1)
+    known.forget("o-1")
+    after = await known.look(("o-1", "acme"), shelf.read)
+
+    assert (await before, after) == ("as read by 1", "as read by 2")
+
+
+async def test_nobody_shares_a_look_while_nobody_looks_for_changes() -> None:
+    known, shelf = Known[str](max_entries=10), Shelf()
+    known.good_until = 0.0
+
+    found = await asyncio.gather(*(known.look(("o-1", "acme"), shelf.read) for _ in range(3)))
+
+    assert len(set(found)) == 3
+
+
+async def test_a_token_that_is_over_for_all_its_calls_at_once_is_looked_up_once(hub: Hub, alice: Person) -> None:
+    await alice.get("/v1/me")
+    hub.known_tokens.forget_all()
+
+    with statements() as seen:
+        answers = await asyncio.gather(*(alice.get("/v1/me") for _ in range(50)))
+
+    assert {answer.status for answer in answers} == {200}
+    assert len([statement for statement in seen if "FROM tokens" in statement]) == 1
+
+
+@contextmanager
+def statements() -> Generator[list[str]]:
+    """Give what is asked of databases while the block runs."""
+    seen: list[str] = []
+
+    def note(*about: Any) -> None:
+        seen.append(about[2])
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", note)
+
+
+class Shelf:
+    """Where something is read, which takes a moment. Every reader finds another text."""
+
+    def __init__(self) -> None:
+        self.readers = 0
+
+    async def read(self) -> str:
+        self.readers += 1
+        found = f"as read by {self.readers}"
+        await asyncio.sleep(0.01)
+        return found

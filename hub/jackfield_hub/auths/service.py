@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -275,7 +276,7 @@ async def _renew_now(hub: Hub, auth: OpenedAuth) -> OpenedAuth:
 
 async def _find_own(hub: Hub, caller: Caller, auth_id: str) -> SealedAuth:
     key = (caller.organization_id, auth_id)
-    auth = hub.known_auths.find(key) or await _read_auth(hub, key)
+    auth = hub.known_auths.find(key) or await hub.known_auths.look(key, partial(_read_auth, hub, key))
     if auth.owner_id != _owner_id(caller):
         raise Forbidden
     return auth

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -55,7 +56,7 @@ async def changed(tx: Transaction, organization_id: str) -> None:
 async def find_version(hub: Hub, caller: Caller, name: str, version: str) -> ConnectorVersion:
     """Return a connector version the caller may see. Raises NotFound, also when it is there and not theirs to see."""
     key = (caller.organization_id, name, version)
-    connector = hub.known_connectors.find(key) or await _read_version(hub, key)
+    connector = hub.known_connectors.find(key) or await _look_for_version(hub, key)
     if connector is None or not _is_visible(connector, caller):
         raise NotFound(f"The connector {name:.100} version {version:.20} was not found")
     return connector
@@ -69,6 +70,10 @@ def _is_visible(connector: ConnectorVersion, caller: Caller) -> bool:
 def _sees_all(caller: Caller) -> bool:
     """End users see what their organization has: it decides in its own product what to offer them."""
     return caller.kind is CallerKind.END_USER or caller.may(Right.SPEAK_FOR_ALL)
+
+
+async def _look_for_version(hub: Hub, key: tuple[str, str, str]) -> ConnectorVersion | None:
+    return await hub.known_connectors.look(key, partial(_read_version, hub, key))
 
 
 async def _read_version(hub: Hub, key: tuple[str, str, str]) -> ConnectorVersion | None:
@@ -110,7 +115,7 @@ async def find_for_service(
         rows = await store.list_versions_of_service(tx, organization_id, service_id)
     for row in rows:
         key = (organization_id, row["name"], row["version"])
-        connector = hub.known_connectors.find(key) or await _read_version(hub, key)
+        connector = hub.known_connectors.find(key) or await _look_for_version(hub, key)
         operation = connector.manifest.operations.get(operation_name) if connector else None
         if operation is not None and operation.kind is OperationKind.PRIVATE:
             return connector

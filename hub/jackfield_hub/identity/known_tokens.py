@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
+from jackfield_hub.flights import Flights
 from jackfield_hub.identity.shapes import Caller
 
 MAX_TOKENS = 50_000
@@ -20,6 +22,7 @@ class KnownTokens:
         self._now = now
         self._callers: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
         self._tokens_of: defaultdict[str | None, set[bytes]] = defaultdict(set)  # by user
+        self._looks = Flights[Caller]()
         self.revision = 0  #: goes up with every revocation and every change of what somebody may do
         self.good_until = math.inf  #: a moment of `now()`; until then what we know is what is stored
 
@@ -37,6 +40,15 @@ class KnownTokens:
             return None
         self._callers.move_to_end(digest)
         return caller
+
+    async def look(self, digest: bytes, read: Callable[[], Coroutine[Any, Any, Caller]]) -> Caller:
+        """Return who bears the token, as `read` finds: one look for all who ask before anything changes.
+
+        A busy token is over for all its calls at once, every minute. Raises what `read` raises.
+        """
+        if self._now() > self.good_until:
+            return await read()
+        return await self._looks.join((digest.hex(), str(self.revision)), read)
 
     def remember(self, digest: bytes, caller: Caller, seconds_to_live: float | None, revision: int) -> None:
         """Keep an answer. `seconds_to_live` is what the token itself has left, or None.

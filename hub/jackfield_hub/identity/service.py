@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -53,7 +54,7 @@ async def identify(hub: Hub, authorization: str | None) -> Caller:
     if scheme.lower() != "bearer" or not text:
         raise Unauthorized
     digest = digest_of(text)
-    return hub.known_tokens.find(digest) or await _look_up(hub, text, digest)
+    return hub.known_tokens.find(digest) or await hub.known_tokens.look(digest, partial(_look_up, hub, text, digest))
 
 
 async def _look_up(hub: Hub, text: str, digest: bytes) -> Caller:

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -70,7 +70,7 @@ def _the_only(members: Sequence[Mapping[Any, Any]]) -> Mapping[Any, Any]:
 async def identify(hub: Hub, text: str) -> Caller:
     """Return whose session this is. Raises Unauthorized."""
     digest = digest_of(text)
-    return hub.known_tokens.find(digest) or await _look_up(hub, digest)
+    return hub.known_tokens.find(digest) or await hub.known_tokens.look(digest, partial(_look_up, hub, digest))
 
 
 async def read_session(hub: Hub, text: str) -> Session:
