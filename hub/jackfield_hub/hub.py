@@ -7,13 +7,13 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jackfield.egress.engine import Engine
 from jackfield_hub.auths.couriers import Couriers
 from jackfield_hub.auths.sealing import open_vault
 from jackfield_hub.auths.shapes import SealedAuth
-from jackfield_hub.auths.vault import Vault
+from jackfield_hub.auths.vault import SealedKey, Vault
 from jackfield_hub.body_budget import BodyBudget
 from jackfield_hub.calls.authors_log import AuthorsLog
 from jackfield_hub.calls.history.payloads import Payloads
@@ -78,6 +78,7 @@ class Hub:
     known_connectors: Known[ConnectorVersion] = field(default_factory=lambda: Known(2_000, 64 * MEBIBYTE))
     known_lists: Known[Listing] = field(default_factory=lambda: Known(2_000, 64 * MEBIBYTE))
     known_auths: Known[SealedAuth] = field(default_factory=lambda: Known(50_000, 64 * MEBIBYTE))
+    known_data_keys: Known[SealedKey] = field(default_factory=lambda: Known(2_000))
     renewals: Flights[SealedAuth] = field(default_factory=Flights[SealedAuth])
     counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  #: of many rows at once
     payloads: Payloads | None = None  #: None: what goes in and comes out is not kept
@@ -109,21 +110,26 @@ class Hub:
             case Kind.CATALOG:
                 self.known_connectors.forget(organization_id)
                 self.known_lists.forget(organization_id)
-            case Kind.SERVICES:  # a connector is remembered with its service, an auth with its environment
+            case Kind.SERVICES:  # also after a rotation; a connector is remembered with its service, an auth, too
                 self.known_connectors.forget(organization_id)
                 self.known_auths.forget(organization_id)
+                self.known_data_keys.forget(organization_id)
             case Kind.AUTH:
                 self.known_auths.forget(organization_id, key)
 
     def forget_all(self) -> None:
         """Anything may have changed: look again, whatever it is."""
-        for known in (self.known_tokens, self.known_connectors, self.known_lists, self.known_auths):
+        for known in self._all_known():
             known.forget_all()
 
     def believe_until(self, moment: float) -> None:
         """Until then, a moment of `time.monotonic()`, what is remembered is what is stored."""
-        for known in (self.known_tokens, self.known_connectors, self.known_lists, self.known_auths):
+        for known in self._all_known():
             known.good_until = moment
+
+    def _all_known(self) -> tuple[KnownTokens | Known[Any], ...]:
+        rest = (self.known_lists, self.known_auths, self.known_data_keys)
+        return self.known_tokens, self.known_connectors, *rest
 
 
 @asynccontextmanager

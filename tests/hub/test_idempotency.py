@@ -12,13 +12,15 @@ import aiohttp
 import orjson
 import pytest
 
+from jackfield_hub.auths.vault import Vault
 from jackfield_hub.hub import Hub
 from jackfield_hub.settings import Settings
 from tests.hub.connectors import connector_zip, deploy_and_wait, deploy_body, deploy_path
 from tests.hub.people import Answer, Person, end_user
 from tests.hub.processes import HubProcess, start
 from tests.hub.shop import ThirdParty, put_in_place, third_party
-from tests.hub.stored import stored_values
+from tests.hub.stored import stored, stored_values
+from tests.hub.test_rotation import rotate
 
 CALL = "/core/v1/connectors/shop/versions/1.0/call"
 DAY_SECONDS = 24 * 3600.0
@@ -135,6 +137,63 @@ async def test_neither_the_key_nor_the_input_can_be_read_from_the_disk(
 
     assert b"a-key-nobody-sees" not in stored
     assert b"hunter2-of-the-input" not in stored
+
+
+async def test_an_answer_that_is_kept_cannot_be_read_from_the_disk(
+    hub: Hub, alice: Person, settings: Settings, shop: ThirdParty
+) -> None:
+    first = await order(alice, "k-1")
+
+    [(kept,)] = stored_values(settings, "SELECT output FROM promises")
+    on_disk = b"".join(path.read_bytes() for path in settings.data_dir.glob("usage.db*"))
+
+    assert len(first.json["output"]) > 0
+    for said in (orjson.dumps(first.json["output"]), *(key.encode() for key in first.json["output"])):
+        assert said not in bytes(kept)
+        assert b'"' + said not in on_disk
+    assert (await order(alice, "k-1")).body == first.body
+
+
+async def test_a_kept_answer_outlives_a_change_of_keys(alice: Person, settings: Settings, shop: ThirdParty) -> None:
+    first = await order(alice, "k-1")
+
+    for _ in range(2):
+        code, said = await rotate(settings)
+        assert code == 0, said
+
+    again = await order(alice, "k-1")
+    assert (again.body, again.headers[REPLAYED]) == (first.body, "true")
+    assert (await order(alice, "k-2")).status == 200
+    assert shop.asked == ["POST /orders"] * 2
+
+
+async def test_an_answer_that_does_not_open_is_unknown_and_the_call_is_not_run_again(
+    alice: Person, settings: Settings, shop: ThirdParty
+) -> None:
+    for key in ("k-1", "k-2"):
+        await order(alice, key)
+    kept = {row["key_hash"]: row["output"] for row in stored(settings, "SELECT key_hash, output FROM promises")}
+    one, other = kept
+    stored(settings, "UPDATE promises SET output = $1 WHERE key_hash = $2", kept[one], other)
+
+    answers = [await order(alice, key) for key in ("k-1", "k-2")]
+
+    codes = [answer.json["output"].get("code") for answer in answers]
+    assert sorted(codes, key=str) == sorted([None, "#outcome_unknown"], key=str)
+    assert len(shop.asked) == 2
+
+
+async def test_while_the_master_key_is_away_a_call_with_a_key_is_not_run(
+    hub: Hub, alice: Person, settings: Settings, shop: ThirdParty
+) -> None:
+    (settings.data_dir / "keys" / "master.key").unlink()
+    hub.vault = Vault(hub.vault.wrap)  # one that has opened nothing lately
+
+    answer = await order(alice, "k-1")
+
+    assert (answer.status, answer.json["code"]) == (503, "master_key_away")
+    assert shop.asked == []
+    assert await usage(alice) == 0
 
 
 async def test_a_deployment_sent_again_is_the_first_one(alice: Person) -> None:

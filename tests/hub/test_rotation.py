@@ -148,7 +148,7 @@ async def test_a_hub_that_starts_after_a_rotation_opens_everything(
 async def test_data_keys_that_were_replaced_long_ago_are_removed(hub: Hub, alice: Person, settings: Settings) -> None:
     await store_auths(hub, alice, "https://shop.example", 1)
     await rotate(settings)
-    rows(settings, "UPDATE data_keys SET created_at = created_at - 7200")
+    rows(settings, "UPDATE data_keys SET created_at = created_at - 30 * 3600")
 
     await rotate(settings)
 

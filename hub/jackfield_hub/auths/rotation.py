@@ -20,12 +20,14 @@ from jackfield_hub.auths.sealed_rows import SEALED, SealedRow
 from jackfield_hub.auths.vault import DoesNotOpen, SealedKey, Spot, Vault
 from jackfield_hub.changes.shapes import Kind
 from jackfield_hub.database import EVERY_ORGANIZATION, Database, Transaction
+from jackfield_hub.idempotency.shapes import KEPT_SECONDS as KEPT_ANSWERS_SECONDS
 
 BATCH = 50  # rows in one transaction: others want to write, too
 # Between two transactions. SQLite lets whoever waits look again every tenth of a second, and gives nobody a turn.
 REST_SECONDS = 0.12
 SETTLE_SECONDS = 1.0  # for those who were just sealing with a master key they had read before
-KEPT_SECONDS = 3600.0  # a replaced data key; what people fill in while they sign in is sealed with it
+# A replaced data key: answers that are kept for a day are sealed with it, and what people fill in while they sign in.
+KEPT_SECONDS = KEPT_ANSWERS_SECONDS + 3600.0
 
 
 class Rotating(Protocol):

@@ -39,6 +39,13 @@ async def newest_data_key(vault: Vault, tx: Transaction, organization_id: str, n
     return key
 
 
+async def find_data_key(tx: Transaction, organization_id: str, key_id: str | None = None) -> SealedKey | None:
+    """Return this data key of an organization, without an id the newest, or None."""
+    if key_id is None:
+        return await store.find_data_key(tx, organization_id)
+    return await store.find_old_data_key(tx, organization_id, key_id)
+
+
 async def known_data_key(vault: Vault, tx: Transaction, organization_id: str) -> SealedKey:
     """Return the newest data key of an organization that has some, held open: for what must not fail later.
 

@@ -36,6 +36,13 @@ async def find_data_key(tx: Transaction, organization_id: str) -> SealedKey | No
     return None if row is None else _to_key(row)
 
 
+async def find_old_data_key(tx: Transaction, organization_id: str, key_id: str) -> SealedKey | None:
+    """Return a data key of an organization that may have been replaced since, or None."""
+    is_it = (data_keys.c.organization_id == organization_id, data_keys.c.id == key_id)
+    row = await tx.one_or_none(select(data_keys).where(*is_it))
+    return None if row is None else _to_key(row)
+
+
 async def find_any_data_key(tx: Transaction) -> SealedKey | None:
     """Return the newest data key there is, or None: then nothing has ever been sealed."""
     row = await tx.one_or_none(select(data_keys).order_by(data_keys.c.created_at.desc()).limit(1))

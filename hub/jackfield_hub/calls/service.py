@@ -26,6 +26,7 @@ from jackfield_hub.auths.shapes import OpenedAuth, SealedAuth
 from jackfield_hub.calls.authors_log import MAX_CHARACTERS, LogEntry
 from jackfield_hub.calls.body import AskedCall
 from jackfield_hub.calls.errands import Errands
+from jackfield_hub.calls.kept_answers import opened, safe_for
 from jackfield_hub.calls.large_input import LARGE_BYTES, problems_of
 from jackfield_hub.calls.ledger.service import new_task_id
 from jackfield_hub.calls.raw_http import is_raw_http, run_raw_http
@@ -118,18 +119,19 @@ async def call(
     if promise is not None:
         kept = await hub.ledger.find_kept(promise, hub.clock())
         if kept is not None and kept.state is not PromiseState.UNKNOWN:
-            return _again(promise, kept)
+            return await _again(hub, promise, kept)
     ready = await _prepare(hub, caller, called, asked, request_id)
     task_id, started_at, began = new_task_id(), hub.clock(), time.perf_counter()
 
     def task(ending: Ending) -> Task:
         return _task(task_id, ready, ending, started_at, (time.perf_counter() - began) * 1000)
 
-    lost = Ending(TaskOutcome.UNKNOWN, b"")
+    lost, safe = Ending(TaskOutcome.UNKNOWN, b""), None
     if promise is not None:
+        safe = await safe_for(hub, promise)
         kept = await hub.ledger.claim(promise, task(lost), may_redo=ready.operation.is_idempotent)
         if kept is not None:
-            return _again(promise, kept)
+            return await _again(hub, promise, kept)
     try:
         ending = await _run_seen(hub, ready)
     except Refused:  # no room for it, or an auth nobody can open: nothing was run
@@ -142,7 +144,7 @@ async def call(
         hub.numbers.count_call(called.name, lost.outcome, None, (time.perf_counter() - began) * 1000)
         raise
     done = task(ending)
-    await hub.ledger.record(done, promise, ending.output)
+    await hub.ledger.record(done, promise, safe.seal(ending.output) if safe else b"")
     if hub.payloads is not None:
         hub.payloads.keep(done, ready.input, ending.output, ready.secrets)
     hub.numbers.count_call(done.connector, done.outcome, done.error_code, done.milliseconds)
@@ -150,12 +152,16 @@ async def call(
     return ending
 
 
-def _again(promise: Promise, kept: KeptCall) -> Ending:
-    """Return how a call ended that was asked for before. Raises IdempotencyKeyReused, IdempotencyInProgress."""
+async def _again(hub: Hub, promise: Promise, kept: KeptCall) -> Ending:
+    """Return how a call ended that was asked for before.
+
+    Raises IdempotencyKeyReused, IdempotencyInProgress, MasterKeyAway.
+    """
     if kept.body_hash != promise.body_hash:
         raise IdempotencyKeyReused
     if kept.state is PromiseState.RUNNING:
         raise IdempotencyInProgress
+    kept = await opened(hub, promise, kept)
     promise.is_replay = True
     if kept.state is PromiseState.UNKNOWN:
         return Ending(TaskOutcome.ERROR, orjson.dumps(_OUTCOME_UNKNOWN), _OUTCOME_UNKNOWN["code"])
