@@ -14,9 +14,10 @@ from jackfield_hub.settings import Settings
 from jackfield_hub.storage.sweep import SWEEP_JOB, sweep
 from tests.conftest import Ground
 from tests.hub import graphql
+from tests.hub.connectors import until
 from tests.hub.people import Person, caller_of, end_user, member
 from tests.hub.shop import put_in_place
-from tests.hub.stored import stored_values
+from tests.hub.stored import stored, stored_values
 
 PERMISSIONS = "/cdk/v1/permissions/connectors/shop/versions/1.0"
 REMOVE = "mutation($id: ID!) { removeExternalUser(input: {userId: $id}) { clientMutationId } }"
@@ -250,6 +251,23 @@ async def test_what_is_over_is_not_there_and_later_gone(hub: Hub, alices: Person
     assert await sweep(hub) == 2
     assert stored_values(hub.settings, "SELECT entries, bytes FROM storages") == [(1, 1)]
     assert await ask(alices, "get", "long") == 1
+
+
+async def test_somebody_sweeps_as_long_as_anything_will_be_over(hub: Hub, alices: Person):
+    clock = hub.clock
+    await ask(alices, "set", "short", 1, said={"for_seconds": 10})
+    await ask(alices, "push", "queue", 1, said={"for_seconds": 1000})
+    kept, jobs = "SELECT entries FROM storages", "SELECT count(*) FROM jobs WHERE kind = $1 AND fence = 0"
+
+    hub.clock = lambda: clock() + 11
+    stored(hub.settings, "UPDATE jobs SET run_after = 0 WHERE kind = $1", SWEEP_JOB)
+    await until(lambda: stored_values(hub.settings, kept) == [(1,)])
+    await until(lambda: stored_values(hub.settings, jobs, SWEEP_JOB) == [(1,)])
+
+    hub.clock = lambda: clock() + 1001
+    stored(hub.settings, "UPDATE jobs SET run_after = 0 WHERE kind = $1", SWEEP_JOB)
+    await until(lambda: stored_values(hub.settings, kept) == [(0,)])
+    await until(lambda: stored_values(hub.settings, jobs.replace(" AND fence = 0", ""), SWEEP_JOB) == [(0,)])
 
 
 async def test_what_is_kept_for_a_user_goes_with_the_user(hub: Hub, alices: Person, bob: Person):
