@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -265,7 +267,7 @@ async def test_what_was_called_again_with_its_key_is_found_once(alice: Person, s
 class TestWithPayloadsKept:
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        return settings.model_copy(update={"payloads_kept_hours": 2.0, "max_payload_bytes": 400})
+        return settings.model_copy(update={"payloads_kept_hours": 2.0, "max_payload_bytes": 4000})
 
     @pytest.fixture
     async def auth(self, hub: Hub, bob: Person, alice: Person) -> AsyncGenerator[str]:
@@ -299,8 +301,28 @@ class TestWithPayloadsKept:
         assert b"canary-note" not in stored_bytes
         assert KEY.encode() not in stored_bytes
 
+    async def test_links_to_files_in_them_open_nothing(self, hub: Hub, bob: Person, auth: str) -> None:
+        answer = await bob.send("POST", "/v1/files?name=a.txt", b"mine", {"Content-Type": "text/plain"})
+        link = answer.json["url"]
+        signature = link.rpartition("=")[2]
+        assert len(signature) == 64
+        spelled = [
+            link,
+            quote(link, safe=""),
+            quote(quote(link, safe=""), safe=""),
+            json.dumps(json.dumps({"a": link})),
+        ]
+        given = {"product_id": 1, "note": " ".join([*spelled, json.dumps({"signature": signature})])}
+        await bob.post(CALL, {"operation": "order_product", "input": given, "authId": auth})
+        [one] = await found(bob)
+
+        payload = await until_kept(bob, f"/v1/calls/{one['id']}")
+
+        assert "signature=[redacted]" in payload["input"]
+        assert signature not in payload["input"] + payload["output"]
+
     async def test_they_are_cut_and_forgotten_in_time(self, hub: Hub, bob: Person, auth: str) -> None:
-        given = {"product_id": 1, "note": "x" * 1000}
+        given = {"product_id": 1, "note": "x" * 10_000}
         await bob.post(CALL, {"operation": "order_product", "input": given, "authId": auth})
         [one] = await found(bob)
         path = f"/v1/calls/{one['id']}"
@@ -311,7 +333,7 @@ class TestWithPayloadsKept:
         after = (await bob.get(path)).json["payload"]
         await sweep.sweep(hub)
 
-        assert (len(payload["input"]), payload["isCut"], after) == (400, True, None)
+        assert (len(payload["input"]), payload["isCut"], after) == (4000, True, None)
         assert stored(hub.settings, "SELECT * FROM payloads") == []
 
 

@@ -1,6 +1,6 @@
 """What went into calls and what came out, for as long as an operator wants it kept. Without that wish: nothing.
 
-    a call is answered ─→ the auth's secrets out, cut ─→ waiting, so many at most ─→ sealed, stored ─→ forgotten in time
+    a call is answered ─→ secrets and signatures out, cut ─→ waiting, not too many ─→ sealed, stored ─→ forgotten in time
 
 It is a help for looking into what went wrong, and no part of the ledger: calls never wait for it, and what waits is
 lost with the process.
@@ -18,11 +18,12 @@ import orjson
 from jackfield.egress.redaction import redactor
 from jackfield.exchange import JsonObject
 from jackfield_hub.auths.sealing import newest_data_key, seal_json
-from jackfield_hub.auths.vault import MasterKeyAway, Vault
+from jackfield_hub.auths.vault import Vault
 from jackfield_hub.calls.history import store
 from jackfield_hub.calls.history.shapes import CONTENT, KeptPayload
 from jackfield_hub.calls.shapes import Task
-from jackfield_hub.database import Database, DatabaseAway
+from jackfield_hub.database import Database
+from jackfield_hub.files.links import without_signatures
 from jackfield_hub.logs import describe, log
 from jackfield_hub.settings import Settings
 
@@ -51,7 +52,8 @@ class Payloads:
             self.dropped += 1
             return
         out = redactor(secrets)
-        texts = [out.content(text) for text in (orjson.dumps(given), output)]  # first this, or half a secret might stay
+        whole = (orjson.dumps(given), output)
+        texts = [without_signatures(out.content(text)) for text in whole]  # first this, or half a secret might stay
         is_cut = any(len(text) > self._max_bytes for text in texts)
         asked, answered = (text[: self._max_bytes].decode(errors="ignore") for text in texts)
         content: JsonObject = {"input": asked, "output": answered, "isCut": is_cut}
@@ -80,7 +82,7 @@ class Payloads:
             kept = list(some)
             try:
                 await self._store(organization_id, kept)
-            except (DatabaseAway, MasterKeyAway) as failure:
+            except Exception as failure:  # whatever it is, those of later calls shall be kept
                 self.dropped += len(kept)
                 log.warning("payloads_not_kept", payloads=len(kept), **describe(failure))
 
