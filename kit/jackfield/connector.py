@@ -195,7 +195,7 @@ class Connector:
         operations = {name: operation.manifest() for name, operation in self.operations.items()}
         for operation in operations.values():
             _check_lookups(operation, operations, is_open=isinstance(self.sign_in, NoSignIn))
-        _check_token_operation(self.sign_in, operations)
+        _check_token_operation(self.sign_in, self.operations)
         self._check_addresses()
         return Manifest(
             metadata,
@@ -372,7 +372,7 @@ def _check_lookups(operation: OperationManifest, others: dict[str, OperationMani
         lookup["authRequired"] = not is_open
 
 
-def _check_token_operation(sign_in: SignIn, operations: dict[str, OperationManifest]) -> None:
+def _check_token_operation(sign_in: SignIn, operations: dict[str, Operation]) -> None:
     if not isinstance(sign_in, TokenRequest):
         return
     name = sign_in.operation
@@ -380,6 +380,8 @@ def _check_token_operation(sign_in: SignIn, operations: dict[str, OperationManif
         raise ConnectorMistake(
             f'the sign-in gets its token from {name}: decorate a function with private(name="{name}")'
         )
+    if Role.STORAGE in operations[name].roles:
+        raise ConnectorMistake(f"{name} gets a token in nobody's call, so it has no storage: leave out that parameter")
 
 
 def _check_lookup_inputs(name: str, given: dict[str, str], wanted: JsonObject, fields: JsonObject) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from jackfield import AsyncStorage, Connector, Http, InvalidInput, Storage
+from jackfield.auth import TokenRequest
 from jackfield.connector import ConnectorMistake
 from jackfield.errors import ConnectorError, TooLarge
 from jackfield.exchange import JsonObject, Request
 from jackfield.local_storage import LocalStorage, WithStorage
+from jackfield.manifest import Metadata
 from jackfield.storage_rules import MAX_VALUE_BYTES, STORAGE_URL, answer_of
 from jackfield.testing import FAKE_BASE_URL, FakeService, run
 
@@ -265,3 +267,18 @@ def test_a_path_cannot_be_mistaken_for_storage():
     assert Http(WithStorage(service), FAKE_BASE_URL).get(STORAGE_URL).text == "a page"
     with pytest.raises(ConnectorError, match="no base URL"):
         Http(WithStorage(service)).get(STORAGE_URL)
+
+
+def test_an_operation_that_gets_a_token_has_no_storage():
+    service = {"name": "diary", "version": "1"}
+    metadata = Metadata.from_json({"name": "diary", "version": "1.0", "service": service})
+    diary = Connector("https://diary.example", sign_in=TokenRequest(fields=["user"]))
+
+    @diary.private(name="#token_request")
+    def token_request(storage: Storage) -> JsonObject:
+        return {}
+
+    with pytest.raises(ConnectorMistake, match="it has no storage"):
+        diary.manifest(
+            Metadata.from_json({"name": "diary", "version": "1.0", "service": {"name": "d", "version": "1"}})
+        )

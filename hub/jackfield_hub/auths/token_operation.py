@@ -14,7 +14,6 @@ from jackfield.auth import NoSignIn
 from jackfield.egress.grant import Grant
 from jackfield.egress.policy import AddressPolicy
 from jackfield.egress.templates import resolve_template
-from jackfield.errors import NotAllowed
 from jackfield.exchange import JsonObject, Request, Response
 from jackfield.manifest import Isolation
 from jackfield.oauth.errors import ProviderBroken, TokenRefused
@@ -22,7 +21,6 @@ from jackfield.oauth.token_answers import token_operation_answer
 from jackfield.oauth.token_requests import token_operation_input
 from jackfield.oauth.ways import TokenRequest
 from jackfield.runner import Call
-from jackfield.storage_rules import is_for_storage
 from jackfield_hub.auths.provider import PROVIDER_SECONDS
 from jackfield_hub.auths.shapes import OpenedAuth
 from jackfield_hub.catalog import service as catalog
@@ -44,8 +42,6 @@ async def run_token_operation(hub: Hub, auth: OpenedAuth) -> Response:
     grant = _grant(hub, auth)
 
     async def send(request: Request) -> Response:
-        if is_for_storage(request):
-            raise NotAllowed("An operation that gets a token has no storage.")
         return await hub.egress.send(request, grant, deadline)
 
     metadata, digest = connector.manifest.metadata, connector.bundle_digest
