@@ -279,6 +279,4 @@ def test_an_operation_that_gets_a_token_has_no_storage():
         return {}
 
     with pytest.raises(ConnectorMistake, match="it has no storage"):
-        diary.manifest(
-            Metadata.from_json({"name": "diary", "version": "1.0", "service": {"name": "d", "version": "1"}})
-        )
+        diary.manifest(metadata)
