@@ -1,6 +1,6 @@
 """What went into calls and what came out, for as long as an operator wants it kept. Without that wish: nothing.
 
-    a call is answered ─→ secrets and signatures out, cut ─→ waiting, not too many ─→ sealed, stored ─→ forgotten in time
+    a call is answered ─→ secrets, signatures out; cut ─→ waiting, not too many ─→ sealed, stored ─→ forgotten in time
 
 It is a help for looking into what went wrong, and no part of the ledger: calls never wait for it, and what waits is
 lost with the process.
