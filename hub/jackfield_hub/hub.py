@@ -17,6 +17,7 @@ from jackfield_hub.auths.vault import SealedKey, Vault
 from jackfield_hub.body_budget import BodyBudget
 from jackfield_hub.calls.authors_log import AuthorsLog
 from jackfield_hub.calls.history.payloads import Payloads
+from jackfield_hub.calls.kept_logs import KeptLogs
 from jackfield_hub.calls.ledger.opening import open_ledger
 from jackfield_hub.calls.ledger.service import Ledger
 from jackfield_hub.calls.places import Places
@@ -43,6 +44,7 @@ from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.limits import Limits
 from jackfield_hub.sandbox.pool import Pool
 from jackfield_hub.settings import MEBIBYTE, Settings
+from jackfield_hub.storage.lanes import Lanes
 from jackfield_hub.traces.opening import open_traces
 from jackfield_hub.way_out import open_egress
 
@@ -81,6 +83,8 @@ class Hub:
     known_data_keys: Known[SealedKey] = field(default_factory=lambda: Known(2_000))
     renewals: Flights[SealedAuth] = field(default_factory=Flights[SealedAuth])
     counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  #: of many rows at once
+    kept_logs: KeptLogs | None = None  #: None: what authors read is in memory only
+    storage_lanes: Lanes = field(default_factory=Lanes)
     payloads: Payloads | None = None  #: None: what goes in and comes out is not kept
     numbers: Numbers = field(default_factory=Numbers)
     siblings: Siblings = field(default_factory=Siblings)
@@ -159,6 +163,11 @@ async def open_hub(settings: Settings, clock: Clock | None = None, process: str 
         if settings.payloads_kept_hours:
             payloads = Payloads(settings, database, vault, clock)
             closing.push_async_callback(payloads.close)
+        authors_log, kept_logs = AuthorsLog(), None
+        if settings.authors_log_kept_hours:
+            kept_logs = KeptLogs(settings, database, vault, clock)
+            closing.push_async_callback(kept_logs.close)
+            authors_log.keep = kept_logs.keep
         numbers, traces = Numbers(settings.metrics_connectors), open_traces(settings)
         if traces is not None:
             closing.push_async_callback(traces.close)
@@ -195,6 +204,8 @@ async def open_hub(settings: Settings, clock: Clock | None = None, process: str 
             numbers=numbers,
             traces=traces,
             payloads=payloads,
+            authors_log=authors_log,
+            kept_logs=kept_logs,
         )
         database.tell = hub.forget
         watcher = Watcher(outlook_on(settings.database_url, shared_clock), hub, database)

@@ -166,6 +166,11 @@ class Settings(BaseSettings):
         0.0, "How long what goes into calls and comes out is kept for looking at, in hours; 0: not at all.", ge=0
     )
     max_payload_bytes: int = setting(64 * 1024, "How much of each is kept, in bytes; the rest is cut.", gt=0)
+    authors_log_kept_hours: float = setting(
+        168.0,
+        "How long what connectors print, and how they fail, is kept for their authors, in hours; 0: until a restart.",
+        ge=0,
+    )
     metrics_token: SecretStr = setting(
         SecretStr(""), "The token that opens /metrics, 20 characters or more; empty: nobody reads it.", repr=False
     )

@@ -440,6 +440,25 @@ payloads = Table(
     Index(None, "expires_at"),
 )
 
+authors_logs = Table(
+    "authors_logs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _organization(),
+    _id_of("data_keys", "key_id"),
+    Column("connector", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("text", LargeBinary, nullable=False),  # sealed: what was printed, and tracebacks
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index(None, "organization_id", "connector", "version", "created_at"),
+    Index(None, "key_id"),
+    Index(None, "expires_at"),
+)
+
 jobs = Table(
     "jobs",
     metadata,

@@ -31,4 +31,5 @@ SEALED = (
     SealedTable("service_environments", ("secrets",)),
     SealedTable("files", ("secret",)),
     SealedTable("payloads", ("content",)),
+    SealedTable("authors_logs", ("text",)),
 )

@@ -1,15 +1,16 @@
 """What connectors printed and how their code failed: for their authors, never for those who call.
 
-Kept in memory only, the latest entries of each connector version: a traceback may hold what a caller sent.
+The latest entries of each connector version are in memory, to be read at once; kept_logs.py keeps them over a restart.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from jackfield.exchange import JsonObject
+from jackfield_hub.ids import new_uuid7
 
 ENTRIES_A_CONNECTOR = 50
 CONNECTORS = 500  # the longest unused is forgotten first
@@ -27,6 +28,7 @@ class LogEntry:
     operation: str
     outcome: str
     text: str
+    entry_id: str = field(default_factory=new_uuid7)
 
     def to_json(self) -> JsonObject:
         return asdict(self)
@@ -36,16 +38,20 @@ class AuthorsLog:
     """The latest entries by organization, connector and version.
 
     Where a hub has several processes, `tell` passes on what is written here, and `remember` takes what others pass on.
+    `keep` has what is written here stored.
     """
 
     def __init__(self) -> None:
         self._entries: OrderedDict[Key, deque[LogEntry]] = OrderedDict()
         self.tell: Callable[[Key, LogEntry], None] | None = None
+        self.keep: Callable[[Key, LogEntry], None] | None = None
 
     def write(self, key: Key, entry: LogEntry) -> None:
         self.remember(key, entry)
         if self.tell is not None:
             self.tell(key, entry)
+        if self.keep is not None:
+            self.keep(key, entry)
 
     def remember(self, key: Key, entry: LogEntry) -> None:
         self._entries.setdefault(key, deque(maxlen=ENTRIES_A_CONNECTOR)).append(entry)

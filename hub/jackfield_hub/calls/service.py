@@ -23,7 +23,7 @@ from jackfield.validation import Schema, problem_text
 from jackfield_hub import errors
 from jackfield_hub.auths import service as auths
 from jackfield_hub.auths.shapes import OpenedAuth, SealedAuth
-from jackfield_hub.calls.authors_log import MAX_CHARACTERS, LogEntry
+from jackfield_hub.calls.authors_log import ENTRIES_A_CONNECTOR, MAX_CHARACTERS, LogEntry
 from jackfield_hub.calls.body import AskedCall
 from jackfield_hub.calls.errands import Errands
 from jackfield_hub.calls.kept_answers import opened, safe_for
@@ -297,8 +297,11 @@ async def read_authors_log(hub: Hub, caller: Caller, called: Address) -> Authors
     """Return what the latest calls left for the connector's author. Raises Forbidden, NotFound."""
     caller.require(Right.DEPLOY)
     await catalog.find_version(hub, caller, called.name, called.version)
-    entries = hub.authors_log.read((caller.organization_id, called.name, called.version))
-    return AuthorsLogAnswer(elements=[AuthorsLogElement.of(entry) for entry in entries])
+    key = (caller.organization_id, called.name, called.version)
+    kept = await hub.kept_logs.read(key) if hub.kept_logs else []
+    entries = {entry.entry_id: entry for entry in [*kept, *hub.authors_log.read(key)]}  # many are in both
+    newest = sorted(entries.values(), key=lambda entry: (entry.at, entry.entry_id), reverse=True)
+    return AuthorsLogAnswer(elements=[AuthorsLogElement.of(entry) for entry in newest[:ENTRIES_A_CONNECTOR]])
 
 
 async def _worker(hub: Hub, ready: ReadyCall) -> tuple[WorkerKey, Bundle]:

@@ -10,6 +10,7 @@ from operator import attrgetter
 
 from pydantic import BaseModel, Field
 
+from jackfield_hub.auths.vault import SealedKey
 from jackfield_hub.calls.authors_log import LogEntry
 
 
@@ -65,6 +66,19 @@ class KeptCall:
     output: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class SealedEntry:
+    """What one call left for the connector's author, as it is stored."""
+
+    entry_id: str
+    key: SealedKey
+    at: float
+    request_id: str
+    operation: str
+    outcome: str
+    text: bytes
+
+
 class Usage(BaseModel):
     """What an organization has used."""
 
@@ -92,6 +106,6 @@ class AuthorsLogElement(BaseModel):
 
 
 class AuthorsLogAnswer(BaseModel):
-    """The newest entry first; kept in memory, so a restart of the hub forgets them."""
+    """The newest entry first: the last fifty, for as long as the operator keeps them."""
 
     elements: list[AuthorsLogElement]

@@ -1,5 +1,5 @@
-"""Every ten minutes: payloads whose time is over are forgotten, days that are over are summed up, and single calls that
-are old enough are forgotten. Their sums stay.
+"""Every ten minutes: payloads and authors' logs whose time is over are forgotten, days that are over are summed up, and
+single calls that are old enough are forgotten. Their sums stay.
 
 A day is summed up when another whole day has passed: a call that ended before midnight may be stored after it.
 """
@@ -7,11 +7,13 @@ A day is summed up when another whole day has passed: a call that ended before m
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 
+from jackfield_hub.calls import store as calls
 from jackfield_hub.calls.history import store
 from jackfield_hub.calls.history.shapes import DAY_SECONDS
-from jackfield_hub.database import EVERY_ORGANIZATION
+from jackfield_hub.database import EVERY_ORGANIZATION, Transaction
 from jackfield_hub.hub import Hub
 from jackfield_hub.jobs.service import Job
 from jackfield_hub.logs import log
@@ -37,16 +39,17 @@ async def plan_sweep(hub: Hub) -> None:
 async def sweep(hub: Hub) -> int:
     """Do all that is to be done now; return how many calls were forgotten."""
     today = int(hub.clock() // DAY_SECONDS)
-    await _forget_payloads(hub)
+    await _forget_expired(hub, store.delete_expired_payloads)
+    await _forget_expired(hub, calls.delete_expired_log_entries)
     await _sum_up(hub, today - SUMMED_AFTER_DAYS + 1)
     kept_days = hub.settings.calls_kept_days
     return await _forget(hub, today - max(kept_days, SUMMED_AFTER_DAYS)) if kept_days else 0
 
 
-async def _forget_payloads(hub: Hub) -> None:
+async def _forget_expired(hub: Hub, delete: Callable[[Transaction, float, int], Awaitable[int]]) -> None:
     while True:
         async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
-            some = await store.delete_expired_payloads(tx, hub.clock(), BATCH)
+            some = await delete(tx, hub.clock(), BATCH)
         if some < BATCH:
             return
         await asyncio.sleep(PAUSE_SECONDS)

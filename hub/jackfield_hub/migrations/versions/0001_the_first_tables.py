@@ -420,6 +420,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_payloads_key_id'), ['key_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_payloads_organization_id'), ['organization_id'], unique=False)
 
+    op.create_table('authors_logs',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('key_id', sa.String(length=36), nullable=False),
+    sa.Column('connector', sa.Text(), nullable=False),
+    sa.Column('version', sa.Text(), nullable=False),
+    sa.Column('request_id', sa.Text(), nullable=False),
+    sa.Column('operation', sa.Text(), nullable=False),
+    sa.Column('outcome', sa.Text(), nullable=False),
+    sa.Column('text', sa.LargeBinary(), nullable=False),
+    sa.Column('created_at', sa.Float(), nullable=False),
+    sa.Column('expires_at', sa.Float(), nullable=False),
+    sa.ForeignKeyConstraint(['key_id'], ['data_keys.id'], name=op.f('fk_authors_logs_key_id')),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_authors_logs_organization_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_authors_logs'))
+    )
+    with op.batch_alter_table('authors_logs', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_authors_logs_expires_at'), ['expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_authors_logs_key_id'), ['key_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_authors_logs_organization_id_connector_version_created_at'), ['organization_id', 'connector', 'version', 'created_at'], unique=False)
+
     op.create_table('oauth_states',
     sa.Column('hash', sa.String(length=64), nullable=False),
     sa.Column('organization_id', sa.String(length=36), nullable=False),
