@@ -236,6 +236,26 @@ async def test_twenty_takers_get_everything_once(alices: Person):
     assert Counter(number for some in taken for number in some) == Counter(range(50))
 
 
+async def test_a_busy_organization_keeps_no_other_one_waiting(hub: Hub, alices: Person, charlie: Person):
+    await ask(charlie, "add", "visits")
+    await ask(alices, "add", "visits")
+
+    def visits() -> int:
+        """Return how often Alice's connector has added."""
+        count = "SELECT max(version) FROM stored_values WHERE organization_id = $1"
+        return stored_values(hub.settings, count, alices.organization_id)[0][0]
+
+    busy = [asyncio.create_task(ask(alices, "", *("visits",) * 10, operation="fill")) for _ in range(100)]
+    await until(lambda: visits() > 100)
+
+    before = visits()
+    await ask(charlie, "add", "visits")
+    meanwhile = visits() - before
+
+    assert meanwhile < 50, "Charlie was behind all of Alice's, who always wants a hundred things at once"
+    await asyncio.gather(*busy)
+
+
 async def test_what_is_over_is_not_there_and_later_gone(hub: Hub, alices: Person):
     clock = hub.clock
     await ask(alices, "set", "short", "x" * 100, said={"for_seconds": 10})

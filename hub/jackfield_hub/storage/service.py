@@ -33,7 +33,8 @@ async def serve(hub: Hub, caller: Caller, connector: str, request: Request) -> R
     """Carry out what a connector's code asks of storage, or answer why not. Raises PlatformError."""
     try:
         asked = read_asked(request.body, hub.settings.max_stored_value_bytes)
-        return answered(await _carry_out(hub, caller, connector, asked))
+        async with hub.storage_lanes.of(caller.organization_id):
+            return answered(await _carry_out(hub, caller, connector, asked))
     except OperationError as refusal:
         return refused(refusal)
     except Refused as refusal:  # the database is away
