@@ -24,6 +24,7 @@ from jackfield_hub.front_door import new_request_id
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_CONNECTIONS = 20_000
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"  # what uvicorn writes before an answer to whoever waits for it
 MAX_REQUESTS_AHEAD = 100  # sent before their predecessors are answered
 
 _NO_HTTP = InvalidInput("This is not an HTTP request")
@@ -46,6 +47,32 @@ class Wait(StrEnum):
     GO_ON = "go on"  #: to send its body
     END = "end"  #: to send the rest of a body that has been answered already
     READ = "read"  #: to read what we have written
+
+
+class OneWrite:
+    """What an answer is written to. Its head waits for the first of its body: one write costs half of two."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = b""
+
+    def write(self, content: bytes) -> None:
+        """Write a piece of the answer; the first one is its head."""
+        if self._head is None or content == CONTINUE:
+            self._transport.write(content)
+        elif not self._head:
+            self._head = content
+        else:
+            content, self._head = self._head + content, None
+            self._transport.write(content)
+
+    def close(self) -> None:
+        if self._head:
+            self._transport.write(self._head)
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
 
 
 class TooFarAhead(Exception):
@@ -104,6 +131,8 @@ class JackfieldProtocol(HttpToolsProtocol):
         self._is_in_head, self._has_moved = False, True
         self.url = _path_of(self.url)
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # whose answers have nothing to follow the head
+            self.cycle.transport = OneWrite(self.transport)  # pyright: ignore[reportAttributeAccessIssue] - all it uses
         if self._is_leaving:
             self.leave()
 

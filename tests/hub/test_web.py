@@ -91,6 +91,35 @@ async def test_honest_clients_keep_their_connection(wire: Wire) -> None:
         assert "connection" not in headers
 
 
+async def test_an_answer_leaves_in_one_piece(wire: Wire) -> None:
+    await wire.send(GET)
+
+    head, _, body = (await asyncio.wait_for(wire.reader.read(65536), WAIT_SECONDS)).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 200")
+    assert json.loads(body)
+
+
+async def test_a_head_alone_is_an_answer_too(wire: Wire) -> None:
+    await wire.send(GET.replace(b"GET", b"HEAD"))
+
+    head = await asyncio.wait_for(wire.reader.readuntil(b"\r\n\r\n"), WAIT_SECONDS)
+
+    assert head.startswith(b"HTTP/1.1 ")
+
+
+async def test_whoever_waits_to_be_told_to_go_on_is_told_at_once(wire: Wire, alice: Person) -> None:
+    await wire.send(b"POST /core/v1/connectors/shop/versions/1.0/call HTTP/1.1\r\nHost: hub\r\n")
+    await wire.send(f"Authorization: Bearer {alice.token}\r\nContent-Length: 2\r\n".encode())
+    await wire.send(b"Expect: 100-continue\r\n\r\n")
+
+    said = await asyncio.wait_for(wire.reader.readuntil(b"\r\n\r\n"), WAIT_SECONDS)
+    await wire.send(b"{}")
+    status, _, _ = await wire.answer()
+
+    assert (said.partition(b"\r\n")[0], status) == (b"HTTP/1.1 100 Continue", 400)
+
+
 async def test_requests_sent_ahead_are_answered_in_order(wire: Wire) -> None:
     await wire.send(GET + GET.replace(b"healthz", b"nothing") + GET[:9], GET[9:])
 
