@@ -18,7 +18,7 @@ from jackfield_hub.files.shapes import StoredFile
 from jackfield_hub.hub import Hub
 
 MAX_REFERENCES = 1000
-_KEYS = ("name", "url", "mime_type", "expires")
+_KEYS = frozenset({"name", "url", "mime_type", "expires"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +76,16 @@ def _foreign(reference: JsonObject) -> ForeignFile | None:
     return ForeignFile(reference["url"], str(reference["name"]), str(reference["mime_type"]))
 
 
-def _references(value: Json, place: str = "") -> Iterator[tuple[str, JsonObject]]:
-    """Give every reference in a JSON value, with where it is: `("/attachments/0", {…})`."""
-    if isinstance(value, dict):
-        named = cast("dict[str, Any]", value)
-        if all(key in named for key in _KEYS) and isinstance(named["url"], str):
-            yield place, named
-            return
-        for key, inner in named.items():
-            yield from _references(inner, f"{place}/{key}")
-    elif isinstance(value, list):
-        for index, inner in enumerate(cast("list[Any]", value)):
-            yield from _references(inner, f"{place}/{index}")
+def _references(asked: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    """Give every reference in an input, with where it is: `("/attachments/0", {…})`."""
+    inside: list[tuple[str, Json]] = [("", asked)]  # objects and lists, those further out first
+    for place, value in inside:
+        if isinstance(value, dict):
+            named = cast("dict[str, Any]", value)
+            if named.keys() >= _KEYS and isinstance(named["url"], str):
+                yield place, named
+                continue
+            inner = named.items()
+        else:
+            inner = enumerate(cast("list[Any]", value))
+        inside += [(f"{place}/{key}", one) for key, one in inner if isinstance(one, dict | list)]
