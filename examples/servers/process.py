@@ -18,6 +18,7 @@ SERVICES = Path(__file__).resolve().parents[2] / ".venv-services"
 MORE = SERVICES / "more" / "bin"  #: the commands of requirements/more-services.txt
 START_SECONDS = 60
 STOP_SECONDS = 10
+NOT_FOUND = 404
 
 
 class ServerDidNotStart(Exception):
@@ -41,7 +42,7 @@ class Server:
 def started(
     command: Sequence[str | Path], folder: Path, answers_at: str, environment: Mapping[str, str] | None = None
 ) -> Generator[None]:
-    """Run a command until the block ends, which begins when something answers at this URL, whatever its status.
+    """Run a command until the block ends, which begins when this URL is there, whatever its status but 404.
 
     The server's home, current folder and log (`server.log`) are in `folder`. Raises ServerDidNotStart.
     """
@@ -88,8 +89,10 @@ def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path
         try:
             with urlopen(url, timeout=5):  # noqa: S310
                 return
-        except HTTPError:
-            return  # a refusal is an answer
+        except HTTPError as refusal:
+            if refusal.code != NOT_FOUND:  # which some say as long as they are not ready
+                return
+            time.sleep(0.05)
         except (URLError, OSError):
             time.sleep(0.05)
     raise ServerDidNotStart(f"{url} does not answer; {log} says why:\n{log.read_text(errors='replace')[-2000:]}")
