@@ -82,8 +82,8 @@ users = Table(
     Column("created_at", Float, nullable=False),
     Column("removed_at", Float),  # the row stays for what names it; who it was does not
     UniqueConstraint("organization_id", "external_id"),
-    UniqueConstraint("organization_id", "email"),
-    Index(None, "organization_id", "created_at", "id"),
+    UniqueConstraint("email", "organization_id"),  # who signs in need not say where
+    Index(None, "organization_id", "kind", "id"),  # end users, in the order of their lists, apart from the few others
 )
 
 tokens = Table(
@@ -100,6 +100,8 @@ tokens = Table(
     Column("expires_at", Float),
     Column("revoked_at", Float),
     Index(None, "organization_id", "user_id"),
+    Index(None, "organization_id", "kind"),
+    Index(None, "organization_id", "expires_at"),
 )
 
 sessions = Table(
@@ -243,7 +245,8 @@ auths = Table(
     Column("refused_at", Float),  # when the provider first said that the sign-in is over
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
-    Index(None, "organization_id", "owner_id"),
+    Index(None, "organization_id", "owner_id", "id"),
+    Index(None, "service_environment_id"),
     Index(None, "key_id"),
 )
 
@@ -312,6 +315,7 @@ connectors = Table(
     Column("revision", _big_number, nullable=False),  # goes up with every deployment of this version
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Index(None, "organization_id", "service_id"),
 )
 
 permissions = Table(

@@ -17,9 +17,9 @@ from jackfield_hub.services.finding import find_environment
 
 async def delete_auths_of(hub: Hub, tx: Transaction, organization_id: str, user_id: str) -> None:
     """Forget all auths of an end user; calls with them stop working at once."""
-    for auth in await store.list_auths(tx, organization_id, user_id):
-        await store.delete_auth(tx, organization_id, auth["id"])
-        tx.changed(organization_id, Kind.AUTH, auth["id"])
+    for auth_id in await store.list_auth_ids(tx, organization_id, user_id):
+        await store.delete_auth(tx, organization_id, auth_id)
+        tx.changed(organization_id, Kind.AUTH, auth_id)
 
 
 async def sort_out(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -32,6 +31,7 @@ from jackfield_hub.auths.shapes import (
     ChangedAuthentication,
     FullAuthentication,
     ListedAuth,
+    ListedAuths,
     NewAuthentication,
     OpenedAuth,
     SealedAuth,
@@ -44,6 +44,7 @@ from jackfield_hub.idempotency import service as idempotency
 from jackfield_hub.idempotency.shapes import Promise
 from jackfield_hub.identity.shapes import Caller, CallerKind, Right
 from jackfield_hub.logs import log
+from jackfield_hub.paging import Stretch
 from jackfield_hub.services.finding import find_environment, find_service
 from jackfield_hub.services.shapes import Service, ServiceEnvironment
 
@@ -172,21 +173,21 @@ async def delete_auth(hub: Hub, caller: Caller, auth_id: str) -> None:
         tx.changed(auth.organization_id, Kind.AUTH, auth.auth_id)
 
 
-async def list_auths(hub: Hub, caller: Caller) -> Sequence[ListedAuth]:
-    """Return the caller's auths, oldest first, each with the service it is for."""
+async def list_auths(hub: Hub, caller: Caller, stretch: Stretch) -> ListedAuths:
+    """Return part of the caller's auths, each with the service it is for."""
     organization_id = caller.organization_id
     async with hub.database.reading(caller.organization_id) as tx:
-        rows = await store.list_auths(tx, organization_id, _owner_id(caller))
+        cut = await store.list_auths(tx, organization_id, _owner_id(caller), stretch)
         # Many auths are for the same few environments.
         known = {
             environment_id: await find_environment(tx, organization_id, environment_id)
-            for environment_id in {row["service_environment_id"] for row in rows}
+            for environment_id in {row["service_environment_id"] for row in cut.rows}
         }
         kinds = {
             service_id: await find_service(tx, organization_id, service_id)
             for service_id in {environment.service_id for environment in known.values()}
         }
-    return [
+    elements = [
         ListedAuth(
             auth_id=row["id"],
             name=row["name"],
@@ -195,8 +196,9 @@ async def list_auths(hub: Hub, caller: Caller) -> Sequence[ListedAuth]:
             environment_id=row["service_environment_id"],
             environment_title=known[row["service_environment_id"]].title,
         )
-        for row in rows
+        for row in cut.rows
     ]
+    return ListedAuths(elements, cut.has_previous, cut.has_next)
 
 
 async def open_own(hub: Hub, caller: Caller, auth_id: str) -> OpenedAuth:

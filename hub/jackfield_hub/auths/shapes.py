@@ -164,3 +164,12 @@ class ListedAuth:
     service: Service
     environment_id: str
     environment_title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAuths:
+    """One page of an owner's auths, in the order of their ids."""
+
+    elements: list[ListedAuth]
+    has_previous: bool
+    has_next: bool

@@ -12,6 +12,7 @@ from jackfield_hub.auths.sealed_rows import SEALED, SealedRow, SealedTable
 from jackfield_hub.auths.shapes import AuthState, Claim, Progress, SealedAuth
 from jackfield_hub.auths.vault import SealedKey
 from jackfield_hub.database import Transaction
+from jackfield_hub.paging import Cut, Stretch, cut_stretch
 from jackfield_hub.services.shapes import ServiceEnvironment
 from jackfield_hub.tables import auths, data_keys, metadata
 
@@ -161,13 +162,15 @@ async def find_auth(tx: Transaction, auth_id: str, environment: ServiceEnvironme
     return None if row is None else _to_auth(row, environment)
 
 
-async def list_auths(tx: Transaction, organization_id: str, owner_id: str | None) -> Sequence[RowMapping]:
-    """Return id, name, state and service_environment_id of an owner's auths, oldest first."""
-    return await tx.rows(
-        select(auths.c.id, auths.c.name, auths.c.state, auths.c.service_environment_id)
-        .where(auths.c.organization_id == organization_id, auths.c.owner_id.is_not_distinct_from(owner_id))
-        .order_by(auths.c.created_at, auths.c.id)
-    )
+async def list_auths(tx: Transaction, organization_id: str, owner_id: str | None, stretch: Stretch) -> Cut:
+    """Return id, name, state and service_environment_id of part of an owner's auths, in the order of their ids."""
+    shown = select(auths.c.id, auths.c.name, auths.c.state, auths.c.service_environment_id)
+    return await cut_stretch(tx, shown.where(_is_owned(organization_id, owner_id)), auths.c.id, stretch)
+
+
+async def list_auth_ids(tx: Transaction, organization_id: str, owner_id: str) -> Sequence[str]:
+    """Return the ids of all auths of a user."""
+    return [row["id"] for row in await tx.rows(select(auths.c.id).where(_is_owned(organization_id, owner_id)))]
 
 
 async def replace_auth(tx: Transaction, organization_id: str, auth_id: str, **values: Any) -> None:
@@ -291,6 +294,12 @@ async def end_sign_in(tx: Transaction, claim: Claim, problem: JsonObject) -> boo
         )
         == 1
     )
+
+
+def _is_owned(organization_id: str, owner_id: str | None) -> ColumnElement[bool]:
+    # "IS NOT DISTINCT FROM" would say both in one, but Postgres uses no index for it.
+    is_owner = auths.c.owner_id.is_(None) if owner_id is None else auths.c.owner_id == owner_id
+    return and_(auths.c.organization_id == organization_id, is_owner)
 
 
 def _is_auth(claim: Claim) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, or_, select, tuple_, update
 
 from jackfield_hub.database import Transaction
 from jackfield_hub.tables import connectors, permissions, revisions, services, users
@@ -30,11 +30,15 @@ async def find_connector(tx: Transaction, organization_id: str, name: str, versi
     )
 
 
-async def list_connectors(tx: Transaction, organization_id: str, seen_by: str | None) -> Sequence[RowMapping]:
+async def list_connectors(
+    tx: Transaction, organization_id: str, seen_by: str | None, after: tuple[str, str] | None, size: int
+) -> Sequence[RowMapping]:
     """Return name, version, title, description and service_(id|name|version) of an organization's connectors.
 
-    All of them, or with `seen_by` those this user owns or was given.
+    Of all of them, or with `seen_by` of those this user owns or was given, so many that come after this name and
+    version.
     """
+    place = tuple_(connectors.c.name, connectors.c.version)
     return await tx.rows(
         select(
             connectors.c.name,
@@ -47,7 +51,9 @@ async def list_connectors(tx: Transaction, organization_id: str, seen_by: str | 
         )
         .join(services, services.c.id == connectors.c.service_id)
         .where(connectors.c.organization_id == organization_id, *_is_seen(seen_by))
+        .where(*([] if after is None else [place > tuple_(*after)]))
         .order_by(connectors.c.name, connectors.c.version)
+        .limit(size)
     )
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import strawberry
@@ -53,19 +51,6 @@ class Asked:
             after=_read_cursor("after", self.after),
             before=_read_cursor("before", self.before),
         )
-
-    def cut(self, ids: Iterable[str]) -> tuple[list[str], PageInfo]:
-        """Return the ids of the page of a list that is all here, and what is said of it. Raises InvalidInput."""
-        stretch, everything = self.to_stretch(), sorted(ids)
-        start = 0 if stretch.after is None else bisect_right(everything, stretch.after)
-        end = len(everything) if stretch.before is None else bisect_left(everything, stretch.before)
-        if stretch.is_backwards:
-            start = max(start, end - stretch.size)
-        else:
-            end = min(end, start + stretch.size)
-            start = start if stretch.at_most is None else max(start, end - stretch.at_most)
-        page = everything[start:end]
-        return page, page_info(page, has_previous=start > 0, has_next=end < len(everything))
 
 
 def cursor_of(node_id: str) -> str:

@@ -166,12 +166,15 @@ class Viewer:
         after: str | None = None,
     ) -> AuthenticationConnection:
         context, asked = info.context, Asked(first, last, before, after)
-        mine = {auth.auth_id: auth for auth in await auths.list_auths(context.hub, context.caller)}
-        ids, info_of_page = asked.cut(mine)
+        page = await auths.list_auths(context.hub, context.caller, asked.to_stretch())
+        ids = [auth.auth_id for auth in page.elements]
         context.take_nodes(len(ids))
         return AuthenticationConnection(
-            shown=[AuthenticationEdge(node=Authentication.of(mine[one]), cursor=cursor_of(one)) for one in ids],
-            page_info=info_of_page,
+            shown=[
+                AuthenticationEdge(node=Authentication.of(auth), cursor=cursor_of(auth.auth_id))
+                for auth in page.elements
+            ],
+            page_info=page_info(ids, has_previous=page.has_previous, has_next=page.has_next),
         )
 
 

@@ -22,6 +22,7 @@ from jackfield_hub.tables import (
 )
 
 _ACCOUNTS = (UserKind.MEMBER, UserKind.API)
+_OWN_TOKENS = (CallerKind.MASTER, CallerKind.API)  # by what they are: an index leads past those of end users
 
 
 async def insert_organization(tx: Transaction, **values: Any) -> None:
@@ -50,7 +51,8 @@ async def find_user(tx: Transaction, organization_id: str, user_id: str) -> RowM
 
 async def find_owner(tx: Transaction, organization_id: str) -> RowMapping | None:
     """Return the member who owns the organization."""
-    return await tx.one_or_none(select(users).where(_is_here(organization_id), users.c.role == Role.OWNER))
+    is_owner = and_(users.c.kind == UserKind.MEMBER, users.c.role == Role.OWNER)
+    return await tx.one_or_none(select(users).where(_is_here(organization_id), is_owner))
 
 
 async def list_users_by_email(tx: Transaction, organization_id: str, emails: Sequence[str]) -> Sequence[RowMapping]:
@@ -117,7 +119,7 @@ async def list_workspace_roles(tx: Transaction, organization_id: str, user_id: s
 async def list_tokens(tx: Transaction, organization_id: str, now: float) -> Sequence[RowMapping]:
     """Return the organization's own live tokens and its programs' and members', with `role`, the oldest first."""
     found = _tokens_with_role().where(
-        tokens.c.organization_id == organization_id, tokens.c.kind != CallerKind.END_USER, _is_live(now)
+        tokens.c.organization_id == organization_id, tokens.c.kind.in_(_OWN_TOKENS), _is_live(now)
     )
     return await tx.rows(found.order_by(tokens.c.created_at, tokens.c.id))
 

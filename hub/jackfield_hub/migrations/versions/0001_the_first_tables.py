@@ -166,11 +166,11 @@ def upgrade() -> None:
     sa.Column('removed_at', sa.Float(), nullable=True),
     sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_users_organization_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_users')),
-    sa.UniqueConstraint('organization_id', 'email', name=op.f('uq_users_organization_id_email')),
+    sa.UniqueConstraint('email', 'organization_id', name=op.f('uq_users_email_organization_id')),
     sa.UniqueConstraint('organization_id', 'external_id', name=op.f('uq_users_organization_id_external_id'))
     )
     with op.batch_alter_table('users', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_users_organization_id_created_at_id'), ['organization_id', 'created_at', 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_users_organization_id_kind_id'), ['organization_id', 'kind', 'id'], unique=False)
 
     op.create_table('workspaces',
     sa.Column('id', sa.String(length=36), nullable=False),
@@ -219,6 +219,9 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['service_id'], ['services.id'], name=op.f('fk_connectors_service_id')),
     sa.PrimaryKeyConstraint('organization_id', 'name', 'version', name=op.f('pk_connectors'))
     )
+    with op.batch_alter_table('connectors', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_connectors_organization_id_service_id'), ['organization_id', 'service_id'], unique=False)
+
     op.create_table('deployments',
     sa.Column('seq', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
     sa.Column('id', sa.String(length=36), nullable=False),
@@ -310,6 +313,8 @@ def upgrade() -> None:
     sa.UniqueConstraint('id', name=op.f('uq_tokens_id'))
     )
     with op.batch_alter_table('tokens', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_tokens_organization_id_expires_at'), ['organization_id', 'expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_tokens_organization_id_kind'), ['organization_id', 'kind'], unique=False)
         batch_op.create_index(batch_op.f('ix_tokens_organization_id_user_id'), ['organization_id', 'user_id'], unique=False)
 
     op.create_table('workspace_members',
@@ -355,7 +360,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('auths', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_auths_key_id'), ['key_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_auths_organization_id_owner_id'), ['organization_id', 'owner_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_auths_organization_id_owner_id_id'), ['organization_id', 'owner_id', 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_auths_service_environment_id'), ['service_environment_id'], unique=False)
 
     op.create_table('dialogs',
     sa.Column('id', sa.String(length=36), nullable=False),
