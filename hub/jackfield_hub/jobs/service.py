@@ -211,8 +211,9 @@ class Jobs:
         due: list[Handling] = []
         async with self.database.reading(EVERY_ORGANIZATION) as tx:
             now = await self.now(tx)
+            kinds = await store.list_due_kinds(tx, now)
             for handling in free:
-                if await store.find_next(tx, handling.kind, self._order(handling), now):
+                if handling.kind in kinds and await store.find_next(tx, handling.kind, self._order(handling), now):
                     due.append(handling)
         claims = [await self._claim(handling) for handling in due]
         return any(claims)

@@ -34,6 +34,11 @@ async def find_next(
     return None
 
 
+async def list_due_kinds(tx: Transaction, now: float) -> set[str]:
+    """Return the kinds of which there are jobs that nobody works on: nearly always none."""
+    return {row["kind"] for row in await tx.rows(select(jobs.c.kind).where(_is_due(now)).distinct())}
+
+
 async def count_waiting(tx: Transaction, now: float) -> Sequence[RowMapping]:
     """Return how many jobs of each kind nobody is working on, and since when the oldest of them could have begun."""
     since = func.min(jobs.c.run_after).label("since")
