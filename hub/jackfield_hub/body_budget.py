@@ -3,9 +3,6 @@ unpacked, so a few of the largest would be enough to run out of memory."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-
 from jackfield_hub.errors import Unavailable
 
 SMALL_BYTES = 64 * 1024  # as much as a connection reads ahead anyway
@@ -18,14 +15,12 @@ class BodyBudget:
         self._most_bytes = most_bytes
         self._held = 0
 
-    @contextmanager
-    def room(self) -> Generator[Room]:
-        """Give the room of one request: what it takes is given back when the block ends."""
-        room = Room(self)
-        try:
-            yield room
-        finally:
-            self._held -= room.taken
+    def room(self) -> Room:
+        """Give the room of one request, for a `with`: what it takes is given back when the block ends."""
+        return Room(self)
+
+    def give_back(self, taken: int) -> None:
+        self._held -= taken
 
     def check(self, more: int, held: int) -> None:
         """Raises Unavailable when the others leave no room for so many bytes more of a body of which we hold some."""
@@ -43,6 +38,12 @@ class Room:
     def __init__(self, budget: BodyBudget) -> None:
         self._budget = budget
         self.taken = 0
+
+    def __enter__(self) -> Room:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._budget.give_back(self.taken)
 
     def expect(self, size: int) -> None:
         """Refuse a body of this size before any of it is read, if there is no room. Raises Unavailable."""

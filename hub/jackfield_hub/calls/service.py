@@ -7,8 +7,8 @@ for it, whatever happens.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -96,15 +96,10 @@ def check_takes_calls(hub: Hub) -> None:
         raise Unavailable("The hub is stopping; call again in a moment", retry_after_seconds=5)
 
 
-@asynccontextmanager
-async def place_for_a_call(hub: Hub, caller: Caller) -> AsyncGenerator[None]:
+def place_for_a_call(hub: Hub, caller: Caller) -> AbstractAsyncContextManager[None]:
     """Hold one of the hub's places for calls while the block runs. Raises Unavailable when none gets free in time."""
     check_takes_calls(hub)
-    await hub.places.take(caller.organization_id)
-    try:
-        yield
-    finally:
-        hub.places.give_back(caller.organization_id)
+    return hub.places.place(caller.organization_id)
 
 
 async def call(
@@ -132,19 +127,22 @@ async def call(
         kept = await hub.ledger.claim(promise, task(lost), may_redo=ready.operation.is_idempotent)
         if kept is not None:
             return await _again(hub, promise, kept)
+    noted = hub.ledger.begin(task(lost)) if promise is None else None
     try:
         ending = await _run_seen(hub, ready)
     except Refused:  # no room for it, or an auth nobody can open: nothing was run
+        hub.ledger.end(noted)
         if promise is not None:
             await hub.ledger.release(promise, task_id)
         raise
     except BaseException:
         # Stopped in the middle. Nobody waits for the answer any more, but the third party may have acted.
-        hub.ledger.enter(task(lost), promise)
+        hub.ledger.enter(task(lost), promise).add_done_callback(lambda _: hub.ledger.end(noted))
         hub.numbers.count_call(called.name, lost.outcome, None, (time.perf_counter() - began) * 1000)
         raise
     done = task(ending)
     await hub.ledger.record(done, promise, safe.seal(ending.output) if safe else b"")
+    hub.ledger.end(noted)
     if hub.payloads is not None:
         hub.payloads.keep(done, ready.input, ending.output, ready.secrets)
     hub.numbers.count_call(done.connector, done.outcome, done.error_code, done.milliseconds)
