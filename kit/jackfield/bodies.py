@@ -79,7 +79,7 @@ def body_of(
 
 def query_text(fields: Fields) -> str:
     """Return `a=1&b=x%20y`. None is left out, a list repeats its name, true and false are lower case."""
-    return "&".join(f"{quote(name, safe='[]')}={quote(value, safe='')}" for name, value in _pairs(fields))
+    return "&".join([f"{_in_query(name, safe='[]')}={_in_query(value, safe='')}" for name, value in _pairs(fields)])
 
 
 def form_text(fields: Fields) -> str:
@@ -87,8 +87,15 @@ def form_text(fields: Fields) -> str:
     return "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in _pairs(fields))
 
 
+def _in_query(text: str, safe: str) -> str:
+    # Most names and values are as they are; to find that out is a tenth of what `quote` takes.
+    return text if text.isascii() and text.isalnum() else quote(text, safe=safe)
+
+
 def scalar_text(value: Scalar) -> str:
     """Return how a value is written outside JSON: `true`, `12`, `0.5`; an enum member as its value."""
+    if type(value) is str:
+        return value
     if isinstance(value, Enum):
         return scalar_text(value.value)
     if isinstance(value, bool):

@@ -104,7 +104,7 @@ def _pieces(scope: Scope) -> tuple[bytes, bytes] | None:
 
 def _decoded(piece: bytes) -> str:
     try:
-        return unquote_to_bytes(piece).decode()
+        return (unquote_to_bytes(piece) if b"%" in piece else piece).decode()
     except UnicodeDecodeError:
         raise NotFound("There is nothing at this address") from None
 
