@@ -21,12 +21,12 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from http.client import HTTPConnection
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, insert, select, text
 
 from bench import hubs
 from bench.processes import memory_megabytes, wait_until_idle
@@ -48,6 +48,7 @@ OPERATIONS = "/core/v1/connectors/echo-{number:05d}/versions/1.0/operations"
 CALL = "/core/v1/connectors/echo/versions/1.0/call"
 BATCH = 5_000
 CALLED = 4_000  # auths that are called with, each about once
+CALLS = 1_000
 ROUNDS = 20
 PAGE = 100
 LARGEST_PAGE = 5_000
@@ -108,9 +109,10 @@ class Measured:
             f"{name:58}{took.p50:9.2f}{took.p99:9.2f}{took.worst:9.2f}" for name, took in self.milliseconds.items()
         ]
         size = f"{self.size.connectors:,} connectors, {self.size.auths:,} auths, {self.size.users:,} end users"
+        filled = f"filled in {self.fill_seconds:.0f} s; the list has {self.list_bytes:,} bytes"
         return "\n".join(
             [
-                f"{size}, on {self.database}; filled in {self.fill_seconds:.0f} s; the list has {self.list_bytes:,} bytes",
+                f"{size}, on {self.database}; {filled}",
                 f"{'milliseconds':58}{'p50':>9}{'p99':>9}{'worst':>9}",
                 *lines,
                 *(f"{f'PSS of the hub, {name}':58}{memory:9.1f} MB" for name, memory in self.memory_mb.items()),
@@ -251,6 +253,9 @@ def _measure_people(measured: Measured, client: Client) -> None:
     _timed(measured, f"the first {PAGE} end users", partial(page, PAGE))
     _timed(measured, f"{PAGE} end users after {depth:,} others", partial(page, PAGE, cursor))
     _timed(measured, "an end user by the customer's own id", lambda: client.graphql(ONE_USER, id="customer-99"))
+    user_id = page(1)["edges"][0]["node"]["id"]
+    _timed(measured, "a new token for an end user", lambda: client.graphql(AUTHORIZE, id=user_id))
+    _timed(measured, "who I am", lambda: client.get("/v1/me"))
     for what, path in (("members", "/core/v1/users"), ("workspaces", "/core/v1/workspaces")):
         last = client.get(f"{path}?last={PAGE}")["pageInfo"]["startCursor"]
         _timed(measured, f"the first {PAGE} {what}", partial(client.get, f"{path}?first={PAGE}"))
@@ -258,9 +263,9 @@ def _measure_people(measured: Measured, client: Client) -> None:
 
 
 def _measure_calls(measured: Measured, name: str, client: Client, called: list[str]) -> None:
-    turns = [called[number % len(called)] for number in range(1_000)]
+    turns = cycle(called)
     client.call(called[-1])
-    _timed(measured, name, partial(lambda left: client.call(next(left)), iter(turns)), len(turns))
+    _timed(measured, name, lambda: client.call(next(turns)), CALLS)
 
 
 async def _measure_load(measured: Measured, settings: Settings, hub: Hub, called: list[str]) -> None:
@@ -338,6 +343,9 @@ async def fill(settings: Settings, size: Size, auth_id: str, server: dict[str, s
                 yield {**auth, **sealed, "id": row_id, "owner_id": owner_id, "name": f"Account {number}"}
 
         await _insert(database, auths, rows())
+        if not database.is_sqlite:
+            async with database.transaction() as tx:
+                await tx.execute(text("ANALYZE"))  # autovacuum does it elsewhere
     random.Random(2).shuffle(called)
     return called
 

@@ -116,7 +116,9 @@ class Stretch:
     before: str | None = None
 
 
-async def cut_stretch(tx: Transaction, rows: Select[Any], ids: ColumnElement[str], stretch: Stretch) -> Cut:
+async def cut_stretch(
+    tx: Transaction, rows: Select[*tuple[Any, ...]], ids: ColumnElement[str], stretch: Stretch
+) -> Cut:
     """Return part of these rows, which are to come without an order of their own."""
     wanted = rows
     if stretch.after is not None:
@@ -133,5 +135,5 @@ async def cut_stretch(tx: Transaction, rows: Select[Any], ids: ColumnElement[str
     return Cut(page[left_out:], has_previous or left_out > 0, has_next or has_more)
 
 
-async def _is_any(tx: Transaction, rows: Select[Any]) -> bool:
+async def _is_any(tx: Transaction, rows: Select[*tuple[Any, ...]]) -> bool:
     return await tx.one_or_none(rows.limit(1)) is not None

@@ -152,11 +152,10 @@ async def list_connectors(hub: Hub, caller: Caller) -> Listing:
 async def _read_connectors(tx: Transaction, organization_id: str, seen_by: str | None) -> bytes:
     """Return the list as it is answered. Ten thousand connectors at once would take longer than calls should wait."""
     pieces: list[bytes] = []
-    rows = await store.list_connectors(tx, organization_id, seen_by, None, PIECE)
-    while rows:
+    last: tuple[str, str] | None = None
+    while rows := await store.list_connectors(tx, organization_id, seen_by, last, PIECE):
         pieces.append(await asyncio.to_thread(_connectors_to_bytes, rows))
         last = (rows[-1]["name"], rows[-1]["version"])
-        rows = await store.list_connectors(tx, organization_id, seen_by, last, PIECE) if len(rows) == PIECE else []
     return b'{"elements":[' + b",".join(pieces) + b"]}"
 
 
