@@ -14,7 +14,7 @@ from pathlib import Path
 
 import orjson
 
-from jackfield_hub.calls.ledger.shapes import Claim, Complete, Entry, Release
+from jackfield_hub.calls.ledger.shapes import Claim, Complete, Entry, Lost, Release
 from jackfield_hub.calls.shapes import KeptCall, PromiseState, Task, TaskOutcome
 from jackfield_hub.idempotency.shapes import Promise
 from jackfield_hub.tables import tasks as tasks_table
@@ -144,6 +144,9 @@ def _do(connection: sqlite3.Connection, entry: Entry, owner: str) -> KeptCall | 
             _complete(connection, end)
         case Release() as release:
             connection.execute(f"DELETE FROM promises WHERE {_IS_CLAIM}", _claim_of(release))  # noqa: S608
+        case Lost(task):
+            is_new = connection.execute(_INSERT_TASK, task.to_row()).rowcount
+            connection.execute(_ADD_TO_TOTAL, (task.organization_id, is_new))
         case None:
             pass
     return None

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary
 
-from jackfield_hub.calls.ledger.shapes import Claim, Complete, Entry, Release
+from jackfield_hub.calls.ledger.shapes import Claim, Complete, Entry, Lost, Release
 from jackfield_hub.calls.shapes import KeptCall, PromiseState, Task, TaskOutcome
 from jackfield_hub.idempotency.shapes import KEPT_SECONDS
 from jackfield_hub.tables import tasks as tasks_table
@@ -33,16 +33,18 @@ _NAMES = ", ".join(column.name for column in _COLUMNS)
 _CHANGES = ", ".join(f"{column.name} = excluded.{column.name}" for column in _COLUMNS if not column.primary_key)
 _OWNER = f"${len(_COLUMNS) + 1}::text"
 # Each owner counts on a row of its own: two hubs never wait for each other to commit. xmax tells a new row from an old.
-_STORE_TASKS = f"""
+_STORE = f"""
 WITH stored AS (
     INSERT INTO tasks ({_NAMES}) SELECT * FROM unnest({_arrays(_COLUMNS)})
-    ON CONFLICT (task_id) DO UPDATE SET {_CHANGES}
+    ON CONFLICT (task_id) %s
     RETURNING organization_id, xmax = 0 AS is_new
 )
 INSERT INTO totals (organization_id, owner, tasks)
 SELECT organization_id, {_OWNER}, count(*) FROM stored WHERE is_new GROUP BY organization_id ORDER BY organization_id
 ON CONFLICT (organization_id, owner) DO UPDATE SET tasks = totals.tasks + excluded.tasks
 """  # noqa: S608 - our own column names
+_STORE_TASKS = _STORE % f"DO UPDATE SET {_CHANGES}"
+_STORE_LOST = _STORE % "DO NOTHING"
 _CLAIM = """
 INSERT INTO promises
     (organization_id, actor, key_hash, body_hash, task_id, task, created_at, state, outcome, output, owner)
@@ -102,6 +104,7 @@ async def write(connection: Any, entries: Sequence[Entry], owner: str) -> list[K
         return [None] * len(entries)
     async with connection.transaction():
         await _store_tasks(connection, tasks, owner)
+        await _store_tasks(connection, [deed.task for deed in deeds if isinstance(deed, Lost)], owner, _STORE_LOST)
         await _complete(connection, [deed for deed in deeds if isinstance(deed, Complete)])
         await _release(connection, [deed for deed in deeds if isinstance(deed, Release)])
         obstacles = await _claim(connection, [deed for deed in deeds if isinstance(deed, Claim)], owner)
@@ -121,10 +124,10 @@ async def settle(connection: Any, owner: str, lease_seconds: float, predecessor:
     return len(lost)
 
 
-async def _store_tasks(connection: Any, tasks: Sequence[Task], owner: str) -> None:
+async def _store_tasks(connection: Any, tasks: Sequence[Task], owner: str, how: str = _STORE_TASKS) -> None:
     if tasks:
         columns = zip(*(task.to_row() for task in tasks), strict=True)
-        await connection.execute(_STORE_TASKS, *map(list, columns), owner)
+        await connection.execute(how, *map(list, columns), owner)
 
 
 async def _complete(connection: Any, ends: Sequence[Complete]) -> None:

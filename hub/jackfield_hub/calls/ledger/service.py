@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from jackfield_hub.calls import store
-from jackfield_hub.calls.ledger.shapes import Claim, Complete, Entry, Home, HomeAway, Release
+from jackfield_hub.calls.ledger.running import Running
+from jackfield_hub.calls.ledger.shapes import Claim, Complete, Entry, Home, HomeAway, Lost, Release
 from jackfield_hub.calls.shapes import KeptCall, Task
 from jackfield_hub.database import Database
 from jackfield_hub.errors import Refused, Unavailable
@@ -49,8 +50,9 @@ class _Waiting:
 class Ledger:
     """Writes what calls leave behind, a batch at a time. Close it with `await close()`."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, running: Running | None = None) -> None:
         self.home = home
+        self._running = running
         self.stored = 0  #: entries, since the hub was started
         self.durations = Durations()  #: of batches
         self._waiting: list[_Waiting] = []
@@ -64,6 +66,8 @@ class Ledger:
         self._is_closing = True
         self._wake.set()
         await self._writer
+        if self._running is not None:
+            self._running.close(is_all_recorded=not self._unwritten)
         await self.home.close()
 
     @property
@@ -82,6 +86,19 @@ class Ledger:
             raise LedgerBehind("The hub is busy. Nothing was executed; try again in a second.")
         if self._unwritten:
             raise LedgerBehind("The hub cannot write: is its disk full? Nothing was executed; try again in a moment.")
+
+    def begin(self, task: Task) -> int | None:
+        """Note that a call begins, and what shall be recorded if this process dies over it. Return where, for `end`."""
+        return None if self._running is None else self._running.begin(task)
+
+    def end(self, noted: int | None) -> None:
+        """The call is recorded, or it was not run."""
+        if self._running is not None:
+            self._running.end(noted)
+
+    async def settle(self, lost: Sequence[Task]) -> None:
+        """Record the calls that dead processes were running, as far as they are not recorded. Raises NotRecorded."""
+        await asyncio.gather(*(self._hand_over(Entry(deed=Lost(task))) for task in lost))
 
     async def record(self, task: Task, promise: Promise | None = None, output: bytes = b"") -> None:
         """Return when the task is stored, and with it what its promise was about. Raises NotRecorded."""

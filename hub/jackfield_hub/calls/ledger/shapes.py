@@ -43,11 +43,18 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A call its process died over. Should there be a task with this id, that one is right."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What belongs together: it is stored in one transaction, or not at all."""
 
     task: Task | None = None
-    deed: Claim | Complete | Release | None = None
+    deed: Claim | Complete | Release | Lost | None = None
 
 
 class HomeAway(Exception):

@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from jackfield_hub.calls.ledger.shapes import Claim, Complete, Entry, Release
+from jackfield_hub.calls.ledger.shapes import Claim, Complete, Entry, Lost, Release
 from jackfield_hub.calls.shapes import KeptCall, PromiseState, Task, TaskOutcome
 from jackfield_hub.idempotency.shapes import Promise
 
@@ -115,4 +115,8 @@ def _release(said: Any) -> Release:
     return Release(Promise(**said["promise"]), said["task_id"])
 
 
-_DEEDS = {"Claim": _claim, "Complete": _complete, "Release": _release}
+def _lost(said: Any) -> Lost:
+    return Lost(_task(said["task"]))
+
+
+_DEEDS = {"Claim": _claim, "Complete": _complete, "Release": _release, "Lost": _lost}

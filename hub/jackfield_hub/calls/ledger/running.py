@@ -1,0 +1,108 @@
+"""Which calls are running: a file for each process that survives it, so that even kill -9 leaves a trace of each call.
+
+    call begins ─→ its slot says what the ledger shall say if nobody hears of it again
+    call is recorded ─→ its slot is empty
+    hub starts ─→ what stands in the files of dead processes becomes tasks of unknown outcome
+
+A slot is a write to memory that belongs to the kernel: nobody waits for a disk, and a power cut may lose it. A living
+process holds a lock on its file, which the kernel takes away whatever way it dies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from jackfield_hub.calls.shapes import Task, TaskOutcome
+from jackfield_hub.logs import describe, log
+
+FOLDER = "running"
+SLOTS = 2048
+SLOT_BYTES = 1024
+LENGTH_BYTES = 4
+_EMPTY = bytes(LENGTH_BYTES)
+
+
+class Running:
+    """The file of this process. Where it cannot be made or written, calls go on without."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = folder / f"{uuid.uuid4()}.calls"
+        self._free = list(range(SLOTS))
+        beginning = self._path.with_suffix(".new")
+        self._file = os.open(beginning, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        os.write(self._file, bytes(SLOTS * SLOT_BYTES))  # a disk that gets full later has this room already
+        beginning.rename(self._path)  # whoever looks for files of the dead finds it locked
+
+    def begin(self, task: Task) -> int | None:
+        """Note a call that begins; return its slot, or None when there is none for it."""
+        text = orjson.dumps(task)
+        if not self._free or len(text) > SLOT_BYTES - LENGTH_BYTES:
+            return None
+        slot = self._free.pop()
+        self._write(slot, len(text).to_bytes(LENGTH_BYTES) + text)
+        return slot
+
+    def end(self, slot: int | None) -> None:
+        """The call is in the ledger, or was not run."""
+        if slot is not None:
+            self._write(slot, _EMPTY)
+            self._free.append(slot)
+
+    def close(self, *, is_all_recorded: bool) -> None:
+        """Remove the file, or leave it to whoever starts next."""
+        if is_all_recorded and len(self._free) == SLOTS:
+            self._path.unlink(missing_ok=True)
+        os.close(self._file)
+
+    def _write(self, slot: int, content: bytes) -> None:
+        try:
+            os.pwrite(self._file, content, slot * SLOT_BYTES)
+        except OSError as failure:
+            log.error("running_call_not_noted", **describe(failure))
+
+
+@contextmanager
+def left_behind(folder: Path) -> Generator[list[Task]]:
+    """Give the calls that processes were running when they died. They are forgotten when the block ends well."""
+    taken = [(path, file) for path in folder.glob("*.calls") if (file := _take(path)) is not None]
+    try:
+        yield [task for _, file in taken for task in _tasks(file)]
+        for path, _ in taken:
+            path.unlink(missing_ok=True)
+    finally:
+        for _, file in taken:
+            os.close(file)
+
+
+def _take(path: Path) -> int | None:
+    """Return the open file of a dead process; None for that of a living one."""
+    with suppress(FileNotFoundError):
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+        else:
+            return file
+    return None
+
+
+def _tasks(file: int) -> Generator[Task]:
+    for start in range(0, os.fstat(file).st_size, SLOT_BYTES):
+        slot = os.pread(file, SLOT_BYTES, start)
+        size = int.from_bytes(slot[:LENGTH_BYTES])
+        with suppress(ValueError, TypeError, KeyError):  # half written, when the power went
+            if size:
+                fields: dict[str, Any] = orjson.loads(slot[LENGTH_BYTES : LENGTH_BYTES + size])
+                fields["outcome"] = TaskOutcome(fields["outcome"])
+                yield Task(**fields)
