@@ -75,7 +75,9 @@ async def has_auths(tx: Transaction, organization_id: str, service_id: str) -> b
     found = await tx.scalar(
         select(auths.c.id)
         .join(service_environments, service_environments.c.id == auths.c.service_environment_id)
-        .where(auths.c.organization_id == organization_id, service_environments.c.service_id == service_id)
+        # The organization of the few environments is asked for, not that of a million auths: it is the same.
+        .where(service_environments.c.organization_id == organization_id)
+        .where(service_environments.c.service_id == service_id)
         .limit(1)
     )
     return found is not None
