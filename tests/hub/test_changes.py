@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy
+from sqlalchemy import Engine, event
 
 from jackfield_hub.changes import store as changes
 from jackfield_hub.changes.outlook import Outlook, outlook_on
@@ -236,11 +236,11 @@ def statements() -> Generator[list[str]]:
     def note(*about: Any) -> None:
         seen.append(about[2])
 
-    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", note)
+    event.listen(Engine, "before_cursor_execute", note)
     try:
         yield seen
     finally:
-        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", note)
+        event.remove(Engine, "before_cursor_execute", note)
 
 
 class Shelf:
