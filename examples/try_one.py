@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from argparse import ArgumentParser
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -40,6 +40,13 @@ class Call:
         if answer["outcome"] != "success":
             raise CannotGoOn(f"{operation} did not work: see its output above.")
         return answer["output"]
+
+    def signed_in_as(
+        self, environment: Mapping[str, Any], user_data: Mapping[str, str], credentials: Mapping[str, Any]
+    ) -> Call:
+        """Give calls with an auth of another environment of the service."""
+        auth_id = self.hub.create_auth(self.connector, Server("", user_data, credentials, environment))
+        return Call(self.hub, self.connector, auth_id)
 
     def file(self, name: str, content: bytes, mime_type: str = "application/octet-stream") -> Any:
         """Give the hub a file; return the reference to it, which is what inputs hold."""

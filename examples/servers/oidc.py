@@ -8,6 +8,7 @@ from examples.servers.process import Server, ServerDidNotStart
 from tests.kit.real_provider import ACCESS_SECONDS, IN_HEADER, IS_THERE, REDIRECT_URI, WHY_NOT, oidc_provider, sign_in
 
 TOKEN_SECONDS = ACCESS_SECONDS
+MACHINE = {"clientId": "machine", "clientSecret": "m: ch+ne%2B"}  # a client that may sign in as itself
 
 
 @contextmanager

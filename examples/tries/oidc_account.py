@@ -1,16 +1,27 @@
-"""An account at an oidc-provider, before and after its token has ended."""
+"""An account at an oidc-provider, before and after its token has ended; and a machine that signs in as itself."""
 
 import time
 
-from examples.servers.oidc import TOKEN_SECONDS, running
+from examples.servers.oidc import MACHINE, TOKEN_SECONDS, running
 from examples.try_one import Call
 
 __all__ = ["running", "show"]
 
+AS_ITSELF = {
+    "title": "Machine",
+    "signIn": {
+        "kind": "oauth2_client_credentials",
+        "token_url": "{provider}/token",
+        "client_owner": "auth",
+    },
+}
+
 
 def show(call: Call) -> None:
-    call("get_provider")
+    provider = call("get_provider")["issuer"]
     call("get_account")
     time.sleep(TOKEN_SECONDS)
     call("get_account")
     call("scope_choices")
+    machine = call.signed_in_as(AS_ITSELF, {"provider": provider}, MACHINE)
+    machine("get_provider")
