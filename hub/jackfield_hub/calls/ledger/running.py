@@ -4,14 +4,17 @@
     call is recorded ─→ its slot is empty
     hub starts ─→ what stands in the files of dead processes becomes tasks of unknown outcome
 
-A slot is a write to memory that belongs to the kernel: nobody waits for a disk, and a power cut may lose it. A living
-process holds a lock on its file, which the kernel takes away whatever way it dies.
+A slot is memory that belongs to the kernel: nobody waits for a disk, and a power cut may lose it. To write there takes
+no system call, in which the threads of a busy process would take the interpreter away from the one that answers. A
+living process holds a lock on its file, which the kernel takes away whatever way it dies.
 """
 
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
+import sys
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -21,7 +24,6 @@ from typing import Any
 import orjson
 
 from jackfield_hub.calls.shapes import Task, TaskOutcome
-from jackfield_hub.logs import describe, log
 
 FOLDER = "running"
 SLOTS = 2048
@@ -29,9 +31,12 @@ SLOT_BYTES = 1024
 LENGTH_BYTES = 4
 _EMPTY = bytes(LENGTH_BYTES)
 
+# Linux's ioctl on the attributes of a file, and "write in place" (chattr +C), for file systems that would not.
+_GET_ATTRIBUTES, _SET_ATTRIBUTES, _IN_PLACE = 0x80086601, 0x40086602, 0x00800000
+
 
 class Running:
-    """The file of this process. Where it cannot be made or written, calls go on without."""
+    """The file of this process. Where it cannot be made, calls go on without."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -40,7 +45,9 @@ class Running:
         beginning = self._path.with_suffix(".new")
         self._file = os.open(beginning, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX)
+        _write_in_place(self._file)
         os.write(self._file, bytes(SLOTS * SLOT_BYTES))  # a disk that gets full later has this room already
+        self._slots = mmap.mmap(self._file, SLOTS * SLOT_BYTES)
         beginning.rename(self._path)  # whoever looks for files of the dead finds it locked
 
     def begin(self, task: Task) -> int | None:
@@ -49,26 +56,32 @@ class Running:
         if not self._free or len(text) > SLOT_BYTES - LENGTH_BYTES:
             return None
         slot = self._free.pop()
-        self._write(slot, len(text).to_bytes(LENGTH_BYTES) + text)
+        start = slot * SLOT_BYTES
+        # The length comes last: what is half written when we die is not there.
+        self._slots[start + LENGTH_BYTES : start + LENGTH_BYTES + len(text)] = text
+        self._slots[start : start + LENGTH_BYTES] = len(text).to_bytes(LENGTH_BYTES)
         return slot
 
     def end(self, slot: int | None) -> None:
         """The call is in the ledger, or was not run."""
         if slot is not None:
-            self._write(slot, _EMPTY)
+            start = slot * SLOT_BYTES
+            self._slots[start : start + LENGTH_BYTES] = _EMPTY
             self._free.append(slot)
 
     def close(self, *, is_all_recorded: bool) -> None:
         """Remove the file, or leave it to whoever starts next."""
         if is_all_recorded and len(self._free) == SLOTS:
             self._path.unlink(missing_ok=True)
+        self._slots.close()
         os.close(self._file)
 
-    def _write(self, slot: int, content: bytes) -> None:
-        try:
-            os.pwrite(self._file, content, slot * SLOT_BYTES)
-        except OSError as failure:
-            log.error("running_call_not_noted", **describe(failure))
+
+def _write_in_place(file: int) -> None:
+    """Ask a file system that writes changes elsewhere (Btrfs) not to: a full disk would have no room for those."""
+    with suppress(OSError):
+        attributes = int.from_bytes(fcntl.ioctl(file, _GET_ATTRIBUTES, bytes(8)), sys.byteorder)
+        fcntl.ioctl(file, _SET_ATTRIBUTES, (attributes | _IN_PLACE).to_bytes(8, sys.byteorder))
 
 
 @contextmanager
