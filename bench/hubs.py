@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bench.variants import Case, Variant, free_port
 from examples.local_hub import Hub, running_hub
+from examples.servers.postgres import running_postgres
 from jackfield.project import open_project
-from tests.hub.postgres import running_postgres
 
 CONNECTORS = [Path(__file__).parent / name for name in ("echo", "echo_async")]
 DECLARATIVE, THREADS, ASYNC = "declarative", "code, threads", "code, async def"

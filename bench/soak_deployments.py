@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
+from examples.servers.postgres import running_postgres
 from jackfield_hub.settings import Settings
 from tests.hub.connectors import connector_zip, deploy_body, deploy_path, deployment_path
-from tests.hub.postgres import running_postgres
 from tests.hub.processes import HubProcess, start
 from tests.hub.stored import stored_values
 

@@ -26,8 +26,8 @@ from typing import Any
 
 import aiohttp
 
+from examples.servers.postgres import running_postgres
 from tests.hub.connectors import connector_zip, deploy_body, deploy_path, deployment_path
-from tests.hub.postgres import running_postgres
 from tests.hub.processes import HubProcess, start
 
 HUBS = 3

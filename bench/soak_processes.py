@@ -31,9 +31,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bench.processes import PROC, tree
+from examples.servers.postgres import running_postgres
 from jackfield_hub.settings import Settings
 from tests.hub.connectors import connector_zip, deploy_body, deploy_path, deployment_path
-from tests.hub.postgres import running_postgres
 from tests.hub.processes import HubProcess, start
 from tests.hub.stored import stored
 

@@ -27,6 +27,7 @@ from typing import Any
 import orjson
 
 from bench.token_providers import TokenProvider, provider_named
+from examples.servers.postgres import running_postgres
 from jackfield.auth import sign_in_to_json
 from jackfield_hub.auths import service as auths
 from jackfield_hub.auths.shapes import NewAuthentication
@@ -36,7 +37,6 @@ from jackfield_hub.services import service as services
 from jackfield_hub.services.shapes import NewService
 from jackfield_hub.settings import Settings
 from tests.hub.light_hub import light_hub
-from tests.hub.postgres import running_postgres
 
 LEASE_SECONDS = 6.0
 ROUND_SECONDS = 90.0

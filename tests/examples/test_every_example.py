@@ -39,3 +39,9 @@ def test_an_example_works_in_one_command(name: str):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "everything worked" in done.stdout
+
+
+def test_no_example_needs_the_tests():
+    code = [file for file in HERE.rglob("*.py") if "tests" not in file.relative_to(HERE).parts]
+
+    assert [file.name for file in code if re.search(r"^(from|import) tests\b", file.read_text(), re.M)] == []

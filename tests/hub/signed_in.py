@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from examples.servers.plain_http import send
 from jackfield.auth import sign_in_to_json
 from jackfield.exchange import JsonObject, Request
 from jackfield.oauth.authorization import authorization_url, new_state, new_verifier, read_callback
@@ -15,7 +16,6 @@ from jackfield.oauth.token_requests import code_request
 from jackfield.oauth.ways import OAuth2Code
 from jackfield.testing_oauth import FakeOAuthProvider
 from tests.hub.people import Person
-from tests.kit.plain_http import send
 
 AUTHS = "/core/v1/authentications"
 BACK = "http://127.0.0.1:9/back"

@@ -20,12 +20,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from examples.servers.postgres import Postgres
 from jackfield_hub.auths.master_key import MasterKeyMistake
 from jackfield_hub.database_command import database
 from jackfield_hub.hub import Hub, open_hub
 from jackfield_hub.settings import Settings
 from tests.hub.people import Person, front_door
-from tests.hub.postgres import Postgres
 from tests.hub.shop import KEY, put_in_place, third_party
 from tests.hub.signed_in import AUTHS
 from tests.hub.stored import IS_POSTGRES, all_that_is_stored, stored, stored_values

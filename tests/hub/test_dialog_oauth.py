@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
+from examples.servers.plain_http import send
 from jackfield.auth import sign_in_to_json
 from jackfield.exchange import Request
 from jackfield.oauth import OAuth1, SignatureMethod
@@ -22,7 +23,6 @@ from tests.hub.people import Person, end_user, front_door
 from tests.hub.signed_in import register
 from tests.hub.visitor import Page, Visitor, code_for, link
 from tests.kit.oauth1_provider import oauth1_provider
-from tests.kit.plain_http import send
 
 AUTHS = "/core/v1/authentications"
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from examples.servers.postgres import Postgres, running_postgres
 from jackfield_hub.calls.ledger import postgres_home
 from jackfield_hub.calls.ledger.postgres_home import PostgresHome
 from jackfield_hub.calls.ledger.service import Ledger, LedgerBehind, NotRecorded
@@ -22,7 +23,6 @@ from jackfield_hub.idempotency.shapes import Promise
 from jackfield_hub.settings import Settings
 from tests.hub.connectors import connector_zip, deploy, deploy_and_wait, until, wait_until_finished
 from tests.hub.people import Person, found, front_door, person_of
-from tests.hub.postgres import Postgres, running_postgres
 from tests.hub.stored import stored_values
 from tests.hub.test_ledger import task
 

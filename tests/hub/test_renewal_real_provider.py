@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any
 
+from examples.servers.oidc import ACCESS_SECONDS, IN_HEADER, sign_in
 from jackfield.auth import sign_in_to_json
 from jackfield_hub.hub import Hub
 from jackfield_hub.settings import Settings
@@ -13,7 +14,6 @@ from tests.hub.people import Person
 from tests.hub.shop import put_in_place
 from tests.hub.signed_in import AUTHS
 from tests.hub.stored import stored_values
-from tests.kit.real_provider import ACCESS_SECONDS, IN_HEADER, sign_in
 from tests.kit.test_oauth_real_provider import origin, pytestmark
 
 __all__ = ["origin", "pytestmark"]

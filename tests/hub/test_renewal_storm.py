@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.soak_renewals import Size, run_storm
-from tests.kit.real_provider import IS_THERE, WHY_NOT
+from examples.servers.oidc import IS_THERE, WHY_NOT
 
 is_installed = pytest.mark.skipif(not IS_THERE, reason=WHY_NOT)
 

@@ -15,13 +15,13 @@ import orjson
 import pytest
 from aiohttp import web
 
+from examples.servers.postgres import Postgres, name_of
 from jackfield_hub.idempotency.shapes import REPLAYED_HEADER as REPLAYED
 from jackfield_hub.identity.shapes import Role
 from jackfield_hub.settings import Settings
 from tests.hub.connectors import connector_zip, deploy, deploy_and_wait, wait_until_finished
 from tests.hub.partition import wire_to
 from tests.hub.people import Answer, Person, role_id
-from tests.hub.postgres import Postgres, name_of
 from tests.hub.processes import COMMAND, HubProcess, free_port, spawn, start
 from tests.hub.shop import answering
 from tests.hub.stored import stored

@@ -13,13 +13,13 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import ProgrammingError
 
 import jackfield_hub
+from examples.servers.postgres import ROLE, Postgres, name_of
 from jackfield_hub.backups.examination import examine
 from jackfield_hub.calls.ledger.postgres_home import PostgresHome
 from jackfield_hub.calls.ledger.service import Ledger
 from jackfield_hub.database import EVERY_ORGANIZATION, Database
 from jackfield_hub.settings import Settings
 from jackfield_hub.tables import metadata, organizations, tasks, usage, users
-from tests.hub.postgres import ROLE, Postgres, name_of
 from tests.hub.test_ledger import TASK, task
 
 ALICE, CHARLIE = "org-alice", "org-charlie"

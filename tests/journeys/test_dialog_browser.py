@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext, FrameLocator, Page, expect
 
+from examples.servers import oidc
 from jackfield.testing_oauth import FakeOAuthProvider
 from jackfield_hub.hub import Hub
 from tests.hub.people import Person
 from tests.hub.signed_in import register
 from tests.hub.visitor import code_for, link
 from tests.journeys.browsing import CHROMIUM, WHY_NOT, Host, browser, host, tls
-from tests.kit import real_provider
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
 
@@ -161,10 +161,10 @@ async def test_consent_from_a_frame_is_asked_for_in_a_window_of_its_own(
     assert (await behind_tls.full(await behind_tls.finished()))["credentials"]["refreshToken"]
 
 
-@pytest.mark.skipif(not real_provider.IS_THERE, reason=real_provider.WHY_NOT)
+@pytest.mark.skipif(not oidc.IS_THERE, reason=oidc.WHY_NOT)
 async def test_consent_at_a_real_provider(scene: Scene) -> None:
     redirect_uri = f"{scene.origin}/oauth2/token"
-    with real_provider.oidc_provider(redirect_uri, access_seconds=60) as issuer:
+    with oidc.oidc_provider(redirect_uri, access_seconds=60) as issuer:
         way = {
             "kind": "oauth2_code",
             "authorize_url": f"{issuer}/auth",

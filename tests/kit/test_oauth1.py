@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from oauthlib.oauth1 import Client as OAuthlibClient
 
+from examples.servers.plain_http import get, send
 from jackfield.auth import SignIn
 from jackfield.egress.grant import Grant
 from jackfield.egress.policy import HostRule
@@ -38,7 +39,6 @@ from jackfield.oauth.oauth1 import (
 from jackfield.oauth.signature import Stamp, Token, sign
 from jackfield.oauth.token_requests import with_client
 from tests.kit.oauth1_provider import Known, oauth1_provider
-from tests.kit.plain_http import get, send
 
 CALLBACK = "https://hub.example/back?state=st"
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from examples.servers.plain_http import get, send
 from jackfield.exchange import Request
 from jackfield.oauth import Client, ClientPlace, OAuth2Code, TokenBody
 from jackfield.oauth.authorization import authorization_url, new_state, new_verifier, read_callback
@@ -18,7 +19,6 @@ from jackfield.oauth.errors import ConsentDenied, InvalidClient, InvalidGrant, P
 from jackfield.oauth.token_answers import needs_refresh, read_token_answer
 from jackfield.oauth.token_requests import code_request, refresh_request, renewal_request
 from jackfield.testing_oauth import FakeOAuthProvider, SaidExpiry
-from tests.kit.plain_http import get, send
 
 REDIRECT_URI = "https://hub.example/back"
 

@@ -14,6 +14,21 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from examples.servers.oidc import (
+    ACCESS_SECONDS,
+    IN_HEADER,
+    IS_THERE,
+    OLD_FASHIONED,
+    PASSWORD,
+    REDIRECT_URI,
+    SECRET,
+    WHY_NOT,
+    Browser,
+    oidc_provider,
+    sign_in,
+    way_to,
+)
+from examples.servers.plain_http import get, send
 from jackfield.exchange import Request, Response
 from jackfield.oauth import Client, ClientOwner, ClientPlace, OAuth2ClientCredentials, OAuth2Password
 from jackfield.oauth.authorization import authorization_url, new_state, new_verifier, read_callback
@@ -28,21 +43,6 @@ from jackfield.oauth.errors import (
 from jackfield.oauth.token_answers import needs_refresh, read_token_answer
 from jackfield.oauth.token_requests import client_credentials_request, code_request, refresh_request, renewal_request
 from jackfield.oauth.ways import OAuth2
-from tests.kit.plain_http import get, send
-from tests.kit.real_provider import (
-    ACCESS_SECONDS,
-    IN_HEADER,
-    IS_THERE,
-    OLD_FASHIONED,
-    PASSWORD,
-    REDIRECT_URI,
-    SECRET,
-    WHY_NOT,
-    Browser,
-    oidc_provider,
-    sign_in,
-    way_to,
-)
 
 pytestmark = pytest.mark.skipif(not IS_THERE, reason=WHY_NOT)
 

@@ -1,4 +1,4 @@
-"""A Postgres server for tests, on a socket of its own, and databases on it."""
+"""A Postgres server on a socket of its own, and databases on it."""
 
 from __future__ import annotations
 
@@ -96,13 +96,13 @@ def _let_postgres_in(folder: Path) -> None:
     try:
         user = pwd.getpwnam(_SYSTEM_USER)
     except KeyError:
-        subprocess.run(["useradd", "-s", "/bin/sh", _SYSTEM_USER], check=True)
+        subprocess.run(["useradd", "-s", "/bin/sh", _SYSTEM_USER], check=True)  # noqa: S603, S607
         user = pwd.getpwnam(_SYSTEM_USER)
     os.chown(folder, user.pw_uid, user.pw_gid)
 
 
 def _run(program: str, *said: str) -> str:
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603
         [str(_BIN / program), *said],
         user=None if os.geteuid() else _SYSTEM_USER,
         cwd="/",
