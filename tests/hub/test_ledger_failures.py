@@ -18,6 +18,7 @@ import pytest
 from jackfield_hub.calls.ledger import service as ledgers
 from jackfield_hub.calls.ledger import wire, writer_home
 from jackfield_hub.calls.ledger.file_home import FileHome
+from jackfield_hub.calls.ledger.running import Running, left_behind
 from jackfield_hub.calls.ledger.service import CannotPromise, Ledger, LedgerBehind, NotRecorded
 from jackfield_hub.calls.ledger.shapes import Entry, HomeAway
 from jackfield_hub.calls.ledger.writer import LedgerWriter
@@ -26,6 +27,7 @@ from jackfield_hub.calls.shapes import KeptCall
 from jackfield_hub.database import Database
 from jackfield_hub.idempotency.shapes import Promise
 from tests.hub.test_ledger import is_full, open_file, stored_ids, task
+from tests.hub.test_running_calls import noted
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20  # seconds: a generous ceiling for what takes a moment
@@ -45,6 +47,12 @@ async def main():
     await asyncio.Event().wait()
 
 asyncio.run(main())
+"""
+
+
+POISON = """
+CREATE TRIGGER poison BEFORE INSERT ON tasks WHEN NEW.request_id = 'poison'
+BEGIN SELECT RAISE(ABORT, 'not this one'); END
 """
 
 
@@ -154,6 +162,54 @@ async def test_a_file_that_is_locked_for_too_long_gets_its_calls_later_and_once(
     assert len(stored_ids(tmp_path / "usage.db")) == 20
     assert await ledger.count("org-alice") == 20
     await ledger.close()
+
+
+async def test_a_call_is_noted_as_running_until_its_record_is_written_however_late_that_is(tmp_path: Path) -> None:
+    running = tmp_path / "running"
+    ledger = Ledger(await FileHome.open(tmp_path / "usage.db"), Running(running))
+    with sqlite3.connect(tmp_path / "usage.db", isolation_level=None) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        calls = [asyncio.ensure_future(ledger.record(one, noted=ledger.begin(one))) for one in (task(), task(), task())]
+        await asyncio.sleep(0)
+        calls[0].cancel()  # nobody waits for this one any more
+
+        await asyncio.wait(calls, timeout=PATIENCE)
+        assert [type(call.exception()) for call in calls[1:]] == [NotRecorded, NotRecorded]
+        assert noted(running) == 3
+        somebody.execute("COMMIT")
+
+    async with asyncio.timeout(PATIENCE):
+        while is_full(ledger):  # noqa: ASYNC110 - it sets no event
+            await asyncio.sleep(0.01)
+    assert noted(running) == 0
+    assert len(stored_ids(tmp_path / "usage.db")) == 3
+    await ledger.close()
+    assert list(running.iterdir()) == []
+
+
+async def test_a_call_that_can_never_be_written_stays_noted_for_the_next_start_and_the_others_are_written(
+    tmp_path: Path,
+) -> None:
+    running = tmp_path / "running"
+    ledger = Ledger(await FileHome.open(tmp_path / "usage.db"), Running(running))
+    calls = [task(), replace(task(), request_id="poison"), task()]
+    with sqlite3.connect(tmp_path / "usage.db", isolation_level=None) as somebody:
+        somebody.execute(POISON)
+        with pytest.raises(NotRecorded):
+            await ledger.record(calls[1], noted=ledger.begin(calls[1]))
+        somebody.execute("BEGIN IMMEDIATE")
+        handed_over = [ledger.record(one, noted=ledger.begin(one)) for one in calls]
+        ends = await asyncio.gather(*handed_over, return_exceptions=True)
+        assert {type(end) for end in ends} == {NotRecorded}
+        somebody.execute("COMMIT")
+
+    async with asyncio.timeout(PATIENCE):
+        while is_full(ledger):  # noqa: ASYNC110 - it sets no event
+            await asyncio.sleep(0.01)
+    assert stored_ids(tmp_path / "usage.db") == sorted([calls[0].task_id, calls[2].task_id])
+    await ledger.close()
+    with left_behind(running) as lost:
+        assert [one.task_id for one in lost] == [calls[1].task_id] * 2
 
 
 @pytest.mark.parametrize("harm", ["lost table", "no database"])

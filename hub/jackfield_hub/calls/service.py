@@ -137,12 +137,11 @@ async def call(
         raise
     except BaseException:
         # Stopped in the middle. Nobody waits for the answer any more, but the third party may have acted.
-        hub.ledger.enter(task(lost), promise).add_done_callback(lambda _: hub.ledger.end(noted))
+        hub.ledger.enter(task(lost), promise, noted=noted)
         hub.numbers.count_call(called.name, lost.outcome, None, (time.perf_counter() - began) * 1000)
         raise
     done = task(ending)
-    await hub.ledger.record(done, promise, safe.seal(ending.output) if safe else b"")
-    hub.ledger.end(noted)
+    await hub.ledger.record(done, promise, safe.seal(ending.output) if safe else b"", noted)
     if hub.payloads is not None:
         hub.payloads.keep(done, ready.input, ending.output, ready.secrets)
     hub.numbers.count_call(done.connector, done.outcome, done.error_code, done.milliseconds)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jackfield_hub.calls import store
 from jackfield_hub.calls.ledger.running import Running
@@ -45,6 +45,7 @@ class CannotPromise(Unavailable):
 class _Waiting:
     entry: Entry
     written: asyncio.Future[KeptCall | None]
+    noted: int | None = None  #: where it is noted as running, until it is stored
 
 
 class Ledger:
@@ -56,7 +57,7 @@ class Ledger:
         self.stored = 0  #: entries, since the hub was started
         self.durations = Durations()  #: of batches
         self._waiting: list[_Waiting] = []
-        self._unwritten: list[Entry] = []  #: done, but the home did not take it yet
+        self._unwritten: list[_Waiting] = []  #: done and answered for, but the home did not take it yet
         self._wake = asyncio.Event()
         self._is_closing = False
         self._writer = asyncio.create_task(self._write_until_closed(), name="ledger")
@@ -88,11 +89,14 @@ class Ledger:
             raise LedgerBehind("The hub cannot write: is its disk full? Nothing was executed; try again in a moment.")
 
     def begin(self, task: Task) -> int | None:
-        """Note that a call begins, and what shall be recorded if this process dies over it. Return where, for `end`."""
+        """Note that a call begins, and what shall be recorded if this process dies over it. Return where.
+
+        It stands there until the call's record is stored, whenever that is: say where to `record`, or `end` it.
+        """
         return None if self._running is None else self._running.begin(task)
 
     def end(self, noted: int | None) -> None:
-        """The call is recorded, or it was not run."""
+        """The call was not run."""
         if self._running is not None:
             self._running.end(noted)
 
@@ -100,14 +104,18 @@ class Ledger:
         """Record the calls that dead processes were running, as far as they are not recorded. Raises NotRecorded."""
         await asyncio.gather(*(self._hand_over(Entry(deed=Lost(task))) for task in lost))
 
-    async def record(self, task: Task, promise: Promise | None = None, output: bytes = b"") -> None:
+    async def record(
+        self, task: Task, promise: Promise | None = None, output: bytes = b"", noted: int | None = None
+    ) -> None:
         """Return when the task is stored, and with it what its promise was about. Raises NotRecorded."""
-        await self.enter(task, promise, output)
+        await self.enter(task, promise, output, noted)
 
-    def enter(self, task: Task, promise: Promise | None = None, output: bytes = b"") -> asyncio.Future[KeptCall | None]:
+    def enter(
+        self, task: Task, promise: Promise | None = None, output: bytes = b"", noted: int | None = None
+    ) -> asyncio.Future[KeptCall | None]:
         """Hand the task over to be written. The future is done when it is stored, or holds NotRecorded."""
         deed = None if promise is None else Complete(promise, task.task_id, task.outcome, output)
-        return self._hand_over(Entry(task, deed))
+        return self._hand_over(Entry(task, deed), noted)
 
     async def find_kept(self, promise: Promise, now: float) -> KeptCall | None:
         """Return what is known of a call with this key, or None."""
@@ -135,11 +143,11 @@ class Ledger:
         async with self.home.rows.reading(organization_id) as tx:
             return await store.count_tasks(tx, organization_id)
 
-    def _hand_over(self, entry: Entry) -> asyncio.Future[KeptCall | None]:
+    def _hand_over(self, entry: Entry, noted: int | None = None) -> asyncio.Future[KeptCall | None]:
         if self._is_closing:
             raise NotRecorded("The hub is stopping; the call's outcome was not recorded.")
         written: asyncio.Future[KeptCall | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(entry, written))
+        self._waiting.append(_Waiting(entry, written, noted))
         self._wake.set()
         return written
 
@@ -183,7 +191,7 @@ class Ledger:
             results = await self._give([one.entry for one in batch])
         except HomeAway as failure:
             log.error("ledger_away", rows=len(batch), **describe(failure))
-            self._unwritten += [undone for one in batch if (undone := _still_to_do(one.entry)) is not None]
+            self._unwritten += [replace(one, entry=_still_to_do(one.entry)) for one in batch]
             _refuse(batch)
         except Exception as failure:  # whatever a home does not expect of an entry
             log.error("ledger_write_failed", rows=len(batch), **describe(failure))
@@ -191,6 +199,7 @@ class Ledger:
         else:
             self.stored += len(batch)
             self.durations.add(time.perf_counter() - began)
+            self._end_all(batch)
             _settle(batch, results)
 
     async def _give(self, entries: Sequence[Entry]) -> list[KeptCall | None]:
@@ -209,20 +218,42 @@ class Ledger:
             for one in batch:
                 await self._write([one])
 
+    def _end_all(self, batch: Sequence[_Waiting]) -> None:
+        if self._running is not None:
+            for one in batch:
+                self._running.end(one.noted)
+
     async def _catch_up(self) -> None:
         """Write what was executed while the home was away. Until that is done, nothing more is executed."""
         if not self._unwritten:
             return
         try:
-            await self._give(self._unwritten)
+            await self._give([one.entry for one in self._unwritten])
         except HomeAway:
             return  # still away
         except Exception as failure:  # as above
-            log.error("calls_not_recorded", calls=len(self._unwritten), **describe(failure))
-        self._unwritten = []
+            log.error("ledger_write_failed", rows=len(self._unwritten), **describe(failure))
+            await self._catch_up_one_by_one()
+        else:
+            self._end_all(self._unwritten)
+            self._unwritten = []
+
+    async def _catch_up_one_by_one(self) -> None:
+        """What cannot be stored stays noted as running: whoever starts next finds it there."""
+        while self._unwritten:
+            first = self._unwritten[0]
+            try:
+                await self._give([first.entry])
+            except HomeAway:
+                return
+            except Exception as failure:  # as above
+                log.error("call_not_recorded", **describe(failure))
+            else:
+                self._end_all([first])
+            del self._unwritten[0]
 
 
-def _still_to_do(entry: Entry) -> Entry | None:
+def _still_to_do(entry: Entry) -> Entry:
     """Return what must be stored once that is possible again, of an entry nobody was told is stored."""
     if isinstance(entry.deed, Claim):  # its caller was refused; if it is stored all the same, it must go
         return Entry(deed=Release(entry.deed.promise, entry.deed.task.task_id))
