@@ -134,6 +134,22 @@ async def test_a_machine_signs_in_as_itself(hub: Hub, alice: Person, bob: Person
     assert [one.grant_type for one in provider.token_requests] == ["client_credentials"]
 
 
+@pytest.mark.parametrize("owner", ClientOwner)
+async def test_whoever_keeps_the_wrong_client_is_told_to_look_at_it(
+    hub: Hub, alice: Person, bob: Person, provider: FakeOAuthProvider, owner: ClientOwner
+) -> None:
+    place = {ClientOwner.AUTH: "this authentication", ClientOwner.SERVICE: "the service's OAuth settings"}
+    wrong = {"clientId": provider.client.client_id, "clientSecret": "wrong"}
+    app = {"environments": [{"title": "Production", **wrong}]} if owner is ClientOwner.SERVICE else {}
+    environment_id = await set_up(hub, alice, provider.url, provider.machine_way(client_owner=owner), **app)
+    auth_id = await store(bob, environment_id, wrong if owner is ClientOwner.AUTH else {})
+
+    output = await call(bob, auth_id)
+
+    assert output["kind"] == "InvalidClient"
+    assert f"check the client id and secret of {place[owner]}." in output["message"]
+
+
 async def test_without_an_oauth_app_the_call_says_what_is_missing(
     hub: Hub, alice: Person, bob: Person, provider: FakeOAuthProvider
 ) -> None:

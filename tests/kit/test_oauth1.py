@@ -18,7 +18,7 @@ from jackfield.egress.grant import Grant
 from jackfield.egress.policy import HostRule
 from jackfield.errors import NotAllowed
 from jackfield.exchange import Request, Response
-from jackfield.oauth import Client, OAuth1, SignatureMethod
+from jackfield.oauth import Client, ClientOwner, OAuth1, SignatureMethod
 from jackfield.oauth.errors import (
     CallbackIncomplete,
     CallbackRefused,
@@ -83,12 +83,12 @@ def client_for(known: Known, method: SignatureMethod, keys: Keys) -> Client:
 
 def dance(way: OAuth1, client: Client) -> dict[str, Any]:
     """Walk the whole dance and return the credentials."""
-    temporary = read_temporary_token(send(temporary_request(way, client, callback_url=CALLBACK)))
+    temporary = read_temporary_token(way, send(temporary_request(way, client, callback_url=CALLBACK)))
     callback = get(consent_url(way, temporary)).header("Location")
     assert callback is not None
     assert callback.startswith("https://hub.example/back?state=st")
     verifier = read_verifier(urlsplit(callback).query, temporary)
-    return read_access_token(send(access_request(way, client, temporary, verifier)))
+    return read_access_token(way, send(access_request(way, client, temporary, verifier)))
 
 
 def as_sent(sign_in: SignIn, credentials: dict[str, Any], request: Request) -> Request:
@@ -144,8 +144,10 @@ def test_a_wrong_secret_signs_nobody_in(provider: tuple[str, Known]):
 
     answer = send(temporary_request(way_to(origin), Client(known.client_key, "wrong"), callback_url=CALLBACK))
 
-    with pytest.raises(InvalidClient, match="clock of this machine"):
-        read_temporary_token(answer)
+    with pytest.raises(InvalidClient, match="secret of the service's OAuth settings, and the clock of this machine"):
+        read_temporary_token(way_to(origin), answer)
+    with pytest.raises(InvalidClient, match="secret of this authentication, and the clock of this machine"):
+        read_temporary_token(way_to(origin, client_owner=ClientOwner.AUTH), answer)
 
 
 @pytest.mark.parametrize("method", ["HMAC-SHA1", "HMAC-SHA256"])
@@ -217,7 +219,7 @@ def test_a_call_without_the_clients_secret_is_told_that_credentials_are_missing(
 )
 def test_a_temporary_token_is_given_or_refused(response: Response, refusal: type[TokenRefused]):
     with pytest.raises(refusal) as refused:
-        read_temporary_token(response)
+        read_temporary_token(way_to("https://a.example"), response)
 
     assert type(refused.value) is refusal
     assert "planted" not in refused.value.message
@@ -246,7 +248,9 @@ def test_a_callback_that_proves_nothing_signs_nobody_in(query: str, refusal: typ
 
 
 def test_everything_else_the_provider_says_is_kept():
-    credentials = read_access_token(Response(200, (), b"oauth_token=t&oauth_token_secret=s&user_id=7&screen_name=a"))
+    way, body = way_to("https://a.example"), b"oauth_token=t&oauth_token_secret=s&user_id=7&screen_name=a"
+
+    credentials = read_access_token(way, Response(200, (), body))
 
     assert credentials["extras"] == {"user_id": "7", "screen_name": "a"}
-    assert set(way_to("https://a.example").secrets(credentials)) == {"t", "s"}
+    assert set(way.secrets(credentials)) == {"t", "s"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jackfield.exchange import Response
-from jackfield.oauth import Expiry, OAuth2Code, OAuth2Password, TokenRequest
+from jackfield.oauth import ClientOwner, Expiry, OAuth2Code, OAuth2Password, TokenRequest
 from jackfield.oauth.errors import InvalidClient, InvalidGrant, InvalidScope, ProviderBroken, TokenRefused
 from jackfield.oauth.token_answers import (
     Tokens,
@@ -159,6 +159,19 @@ def test_a_refusal_has_the_class_that_says_what_to_do(response: Response, refusa
         read_token_answer(WAY, response, NOW)
 
     assert type(refused.value) is refusal
+
+
+@pytest.mark.parametrize("refused", [answer(401), answer(400, error="invalid_client")])
+def test_a_wrong_client_is_looked_for_where_it_is_kept(refused: Response):
+    ways = {
+        "client id and secret of the service's OAuth settings": way(),
+        "client id and secret of this authentication": way(client_owner=ClientOwner.AUTH),
+        "filled in for this authentication": TokenRequest(),
+    }
+
+    for place, tried in ways.items():
+        with pytest.raises(InvalidClient, match=place):
+            read_token_answer(tried, refused, NOW)
 
 
 def test_success_may_carry_an_empty_error():

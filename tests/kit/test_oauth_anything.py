@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jackfield.exchange import Response
-from jackfield.oauth import Expiry, OAuth2Password
+from jackfield.oauth import Expiry, OAuth1, OAuth2Password
 from jackfield.oauth.authorization import read_callback
 from jackfield.oauth.errors import CallbackRefused, TokenRefused
 from jackfield.oauth.oauth1 import read_access_token, read_temporary_token, read_verifier
@@ -58,6 +58,9 @@ def test_a_callback_is_a_code_or_a_refusal(query: str):
 @unhurried
 @given(STATUSES, st.binary() | st.text().map(lambda text: f"oauth_token={text}&oauth_token_secret=s".encode()))
 def test_an_oauth_1_answer_is_a_token_or_a_refusal(status: int, body: bytes):
+    way = OAuth1(
+        request_url="https://a.example/r", authorize_url="https://a.example/a", access_url="https://a.example/t"
+    )
     for read in (read_temporary_token, read_access_token):
         with suppress(TokenRefused):
-            assert read(Response(status, (), body))
+            assert read(way, Response(status, (), body))

@@ -186,14 +186,14 @@ async def _exchange_code(trip: _Trip, way: OAuth2Code, luggage: _Luggage, query:
 
 async def _temporary_token(trip: _Trip, way: OAuth1, callback_url: str) -> Token:
     request = temporary_request(way, trip.client(way), callback_url=callback_url, user_data=trip.user_data)
-    return read_temporary_token(await trip.send(request))
+    return read_temporary_token(way, await trip.send(request))
 
 
 async def _exchange_verifier(trip: _Trip, way: OAuth1, luggage: _Luggage, query: str) -> JsonObject:
     temporary = Token(luggage.temporary_token, luggage.temporary_secret)
     verifier = read_verifier(query, temporary)
     request = access_request(way, trip.client(way), temporary, verifier, user_data=trip.user_data)
-    return read_access_token(await trip.send(request))
+    return read_access_token(way, await trip.send(request))
 
 
 async def _store(trip: _Trip, luggage: _Luggage, state_hash: str, secret: str) -> None:

@@ -27,3 +27,8 @@ class ClientOwner(StrEnum):
 
     SERVICE = "service"  #: one client for all auths; it is kept with the service environment
     AUTH = "auth"  #: every auth brings its own: `clientId` and `clientSecret` are among its credentials
+
+    @property
+    def kept_in(self) -> str:
+        """Where to look when the client is wrong, for people."""
+        return "the service's OAuth settings" if self is ClientOwner.SERVICE else "this authentication"

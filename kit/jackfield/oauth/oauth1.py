@@ -40,9 +40,9 @@ def temporary_request(
     return sign(way, request, client, Token(), stamp, oauth_callback=callback_url)
 
 
-def read_temporary_token(response: Response) -> Token:
+def read_temporary_token(way: OAuth1, response: Response) -> Token:
     """Return the temporary token. Raises InvalidClient, TokenRefused, or ProviderBroken (try again)."""
-    answer = _read_answer(response)
+    answer = _read_answer(way, response)
     # Without this the provider speaks OAuth 1.0, where somebody else can finish what you have begun.
     if answer.get("oauth_callback_confirmed") != "true":
         raise TokenRefused("The provider does not confirm the callback: it speaks OAuth 1.0, which is not safe.")
@@ -87,18 +87,18 @@ def access_request(
     return sign(way, request, client, temporary, stamp, oauth_verifier=verifier)
 
 
-def read_access_token(response: Response) -> JsonObject:
+def read_access_token(way: OAuth1, response: Response) -> JsonObject:
     """Return the credentials to store: `{"accessToken": "…", "accessTokenSecret": "…", "extras": {"user_id": "7"}}`.
 
     Raises InvalidClient, TokenRefused, or ProviderBroken (try again).
     """
-    answer = _read_answer(response)
+    answer = _read_answer(way, response)
     token = _token(answer)
     extras = {name: value for name, value in answer.items() if name not in ("oauth_token", "oauth_token_secret")}
     return {"accessToken": token.token, "accessTokenSecret": token.secret, "extras": extras}
 
 
-def _read_answer(response: Response) -> dict[str, str]:
+def _read_answer(way: OAuth1, response: Response) -> dict[str, str]:
     if response.status >= 500 or response.status == 429:
         raise ProviderBroken(
             f"The provider has a problem of its own (HTTP {response.status}): try again later.",
@@ -107,7 +107,7 @@ def _read_answer(response: Response) -> dict[str, str]:
     if response.status in (401, 403):
         raise InvalidClient(
             f"The provider does not accept this client or its signature (HTTP {response.status}): check the client id "
-            "and secret of the service's OAuth settings, and the clock of this machine."
+            f"and secret of {way.client_owner.kept_in}, and the clock of this machine."
         )
     if not 200 <= response.status < 300:
         raise TokenRefused(f"The provider gave no token (HTTP {response.status}): check the service's OAuth settings.")

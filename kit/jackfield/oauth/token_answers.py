@@ -21,7 +21,7 @@ from jackfield.credentials import Credentials
 from jackfield.egress.retries import retry_after_seconds
 from jackfield.exchange import JsonObject, Response
 from jackfield.oauth.errors import InvalidClient, InvalidGrant, InvalidScope, ProviderBroken, TokenRefused
-from jackfield.oauth.ways import Expiry, TokenHolder
+from jackfield.oauth.ways import Expiry, OAuth2, TokenHolder
 
 _READ_FIELDS = frozenset({"access_token", "refresh_token", "token_type", "scope"})
 _TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")
@@ -29,7 +29,7 @@ _TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")
 _BOUND_TYPES = frozenset({"dpop", "mac", "pop"})
 
 _SIGN_IN_AGAIN = "sign in again"
-_CHECK_CLIENT = "check the client id and secret of the service's OAuth settings"
+_CHECK_CLIENT = "check {client}"  # see `_client_of`
 
 #: Error codes of RFC 6749 5.2, and what well-known providers say instead of them.
 _ERRORS: dict[str, tuple[type[TokenRefused], str]] = {
@@ -109,7 +109,7 @@ def read_token_answer(
     Raises a subclass of TokenRefused: InvalidGrant, InvalidClient, InvalidScope, or ProviderBroken (try again).
     """
     answer = _read_body(response)
-    _check_answer(response, answer)
+    _check_answer(way, response, answer)
     token_type = _text(answer, "token_type") or "Bearer"
     if token_type.lower() in _BOUND_TYPES:
         raise TokenRefused("The provider gave a kind of token that cannot be used here: ask it for bearer tokens.")
@@ -162,7 +162,7 @@ def token_operation_answer(output: JsonObject) -> Response:
     return Response(status, body=orjson.dumps(body))
 
 
-def _check_answer(response: Response, answer: JsonObject) -> None:
+def _check_answer(way: TokenHolder, response: Response, answer: JsonObject) -> None:
     code = _text(answer, "error")
     if response.status >= 500 or response.status in (408, 425, 429):
         raise ProviderBroken(
@@ -170,19 +170,26 @@ def _check_answer(response: Response, answer: JsonObject) -> None:
             retry_after_seconds(response),
         )
     if answer.get("error"):
-        raise _refusal(code, response.status)
+        raise _refusal(way, code, response.status)
     if response.status == 401:
-        raise InvalidClient(f"The provider does not accept this client (HTTP 401): {_CHECK_CLIENT}.")
+        raise InvalidClient(f"The provider does not accept this client (HTTP 401): check {_client_of(way)}.")
     if not 200 <= response.status < 300:
         raise TokenRefused(f"The provider gave no token (HTTP {response.status}): check the service's OAuth settings.")
     if "access_token" not in answer:
         raise ProviderBroken("The provider's answer holds no access token: check the token URL, or try again later.")
 
 
-def _refusal(code: str, status: int) -> TokenRefused:
+def _refusal(way: TokenHolder, code: str, status: int) -> TokenRefused:
     kind, advice = _ERRORS.get(code, (TokenRefused, "its answer says why, and is not repeated here"))
     named = code if code in _ERRORS else f"HTTP {status}"
-    return kind(f"The provider gave no token ({named}): {advice}.")
+    return kind(f"The provider gave no token ({named}): {advice.format(client=_client_of(way))}.")
+
+
+def _client_of(way: TokenHolder) -> str:
+    """Return what to look at when the provider does not accept who asks."""
+    if isinstance(way, OAuth2):
+        return f"the client id and secret of {way.client_owner.kept_in}"
+    return "what was filled in for this authentication, and for its service environment"
 
 
 def _read_body(response: Response) -> JsonObject:

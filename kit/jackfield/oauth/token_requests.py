@@ -38,7 +38,7 @@ def client_of(way: OAuth2 | OAuth1, credentials: Credentials, registered: Client
             raise InvalidClient("No OAuth client is registered for this service. Give its environment one.")
         return registered
     if not credentials.get("clientId"):
-        raise InvalidClient("The auth has no client id. Edit it and fill it in.")
+        raise InvalidClient("This authentication has no client id. Edit it and fill it in.")
     return Client(credentials["clientId"], credentials.get("clientSecret", ""))
 
 
