@@ -74,7 +74,8 @@ def errors_page() -> str:
         "## What a call can end with",
         "`output` holds `message` (for people), `code`, `kind` (the name in the first column, the most precise thing a "
         "program can look at) and `fault`: who has to do something about it. If the third party answered, `response` "
-        "holds its `statusCode` and `body`. They are in `jackfield.errors`; the usual ones in `jackfield`, too.",
+        "holds its `statusCode` and `body`, and `retryAfterSeconds` how long it asks to wait, as far as it says that. "
+        "They are in `jackfield.errors`; the usual ones in `jackfield`, too.",
         table(*results),
         "## What the hub refuses",
         "The body is JSON with a text `message`, mostly with a `code` for programs.",

@@ -45,6 +45,7 @@ class OperationError(Exception):
 
     code: ClassVar[str] = "#connector_error"
     fault: ClassVar[Fault] = Fault.CONNECTOR
+    retry_after_seconds: float | None = None  #: how long the third party asks to wait; None when it does not say
 
     def __init__(self, message: str, response: Response | None = None) -> None:
         super().__init__(message)
@@ -72,6 +73,8 @@ class OperationError(Exception):
         if self.response is not None:
             output["response"] = {"statusCode": self.response.status, "body": self.response.readable_body()}
             output["expects"] = {"statusCode": [200, 201, 202, 204]}
+        if self.retry_after_seconds is not None:
+            output["retryAfterSeconds"] = self.retry_after_seconds
         return output
 
 
@@ -113,12 +116,6 @@ class RateLimited(ServiceError):
     ) -> None:
         super().__init__(message, response)
         self.retry_after_seconds = retry_after_seconds
-
-    def to_output(self) -> JsonObject:
-        output = super().to_output()
-        if self.retry_after_seconds is not None:
-            output["retryAfterSeconds"] = self.retry_after_seconds
-        return output
 
 
 class ServiceBroken(ServiceError):

@@ -95,8 +95,7 @@ def error_of(outcome: Outcome) -> OperationError:
     answered = output.get("response")
     response = Response(answered["statusCode"], body=orjson.dumps(answered["body"])) if answered else None
     error = kind(f"{output['message']}\n{outcome.log}".rstrip(), response)
-    if isinstance(error, errors.RateLimited):
-        error.retry_after_seconds = output.get("retryAfterSeconds")
+    error.retry_after_seconds = output.get("retryAfterSeconds")
     return error
 
 

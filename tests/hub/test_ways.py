@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from jackfield.auth import sign_in_to_json
-from jackfield.oauth import ClientOwner, OAuth1, TokenRequest
+from jackfield.oauth import ClientOwner, OAuth1, OAuth2ClientCredentials, TokenRequest
 from jackfield.testing_oauth import FakeOAuthProvider
 from jackfield_hub.hub import Hub
 from jackfield_hub.settings import Settings
@@ -55,6 +58,16 @@ def token_request(wanted: TokenWanted, http: Http) -> dict:
     form |= {{"client_id": typed["app"], "client_secret": typed["seal"]}}
     answer = http.post("/token", form=form, accept=(400, 401))
     return {{"status_code": answer.status, "headers": {{}}, "body": answer.json()}}
+
+
+@diary.private(name="#busy_request")
+def busy_request(wanted: TokenWanted, http: Http) -> dict:
+    """Be told to wait, and pass that on."""
+    if wanted.auth_form_input["user"] == "alice":
+        return http.post("/busy").json()
+    answer = http.post("/busy", accept=(429,))
+    pause = answer.headers.get("Retry-After")
+    return {{"status_code": answer.status, "headers": {{"Retry-After": pause}}, "body": {{}}}}
 '''
 
 
@@ -201,6 +214,43 @@ async def test_a_token_operation_that_is_refused_is_an_outcome(
     output = await call(bob, auth_id)
 
     assert (output["code"], output["kind"]) == ("#oauth_refresh", "InvalidClient")
+
+
+@asynccontextmanager
+async def busy_provider(seconds: int) -> AsyncGenerator[str]:
+    """Run one that tells everybody to come back later."""
+
+    async def refuse(request: web.Request) -> web.Response:
+        return web.json_response({"error": "later"}, status=429, headers={"Retry-After": str(seconds)})
+
+    app = web.Application()
+    app.router.add_post("/busy", refuse)
+    app.router.add_post("/token", refuse)
+    async with TestServer(app) as server:
+        yield f"http://127.0.0.1:{server.port}"
+
+
+@pytest.mark.parametrize("way", ["raised by the operation", "returned by the operation", "asked by the hub"])
+async def test_how_long_a_provider_wants_nobody_to_sign_in_is_said_to_whoever_calls(
+    hub: Hub, alice: Person, bob: Person, way: str
+) -> None:
+    async with busy_provider(90) as url:
+        if way == "asked by the hub":
+            sign_in: Any = OAuth2ClientCredentials(token_url=f"{url}/token")
+            typed = {"clientId": "app", "clientSecret": "seal"}
+        else:
+            sign_in = TokenRequest(operation="#busy_request", fields=["user"])
+            typed = {"user": "alice" if way == "raised by the operation" else "bob"}
+        environment_id = await set_up(hub, alice, url, sign_in)
+        auth_id = await store(bob, environment_id, typed)
+
+        outputs = [await call(bob, auth_id) for _ in range(2)]
+        shown = await bob.get(f"{AUTHS}/{auth_id}/full?forceRefresh=true")
+
+    assert [output["kind"] for output in outputs] == ["ProviderBroken"] * 2
+    assert all(60 < output["retryAfterSeconds"] <= 90 for output in outputs)
+    assert (shown.status, shown.json["code"]) == (502, "not_renewed")
+    assert 60 < int(shown.headers["Retry-After"]) <= 90
 
 
 async def test_requests_are_signed_with_oauth_1(hub: Hub, alice: Person, bob: Person) -> None:

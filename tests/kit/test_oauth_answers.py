@@ -289,6 +289,15 @@ def test_the_answer_of_a_connectors_own_token_operation_is_read_the_same():
         read_token_answer(matrix, token_operation_answer({"status_code": 400, "body": {"error": "invalid_grant"}}), NOW)
 
 
+def test_a_token_operation_may_say_how_long_nobody_shall_ask_again():
+    output = {"status_code": 429, "headers": {"retry-after": 17, "X-Odd": None, "X-List": ["a"]}, "body": {}}
+
+    with pytest.raises(ProviderBroken) as refused:
+        read_token_answer(TokenRequest(), token_operation_answer(output), NOW)
+
+    assert refused.value.to_output()["retryAfterSeconds"] == 17
+
+
 @pytest.mark.parametrize("output", [{}, {"status_code": "200", "body": {}}, {"status_code": 200, "body": "a"}])
 def test_a_token_operation_must_say_status_and_body(output: dict[str, Any]):
     with pytest.raises(ProviderBroken, match="status_code and body"):

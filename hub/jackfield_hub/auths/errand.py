@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 
 from jackfield.errors import OperationError, PlatformError
 from jackfield.exchange import JsonObject
-from jackfield.oauth.errors import InvalidGrant, NoRefreshToken, ProviderBroken
+from jackfield.oauth.errors import InvalidGrant, NoRefreshToken
 from jackfield_hub.audit import service as audit
 from jackfield_hub.audit.service import Action
 from jackfield_hub.auths import store
@@ -78,9 +78,11 @@ async def _carry_out(tools: Tools, claim: Claim, run_operation: RunOperation | N
         await _store(tools, claim, credentials)
 
 
-def say(problem: OperationError) -> JsonObject:
+def say(problem: OperationError, now: float) -> JsonObject:
     """Return a problem as it is written down."""
-    return {"kind": problem.kind, "message": problem.message}
+    said: JsonObject = {"kind": problem.kind, "message": problem.message}
+    asked = problem.retry_after_seconds
+    return said if asked is None else {**said, "retryAt": now + asked}
 
 
 async def _open(tools: Tools, claim: Claim) -> OpenedAuth | None:
@@ -145,12 +147,12 @@ async def _write_down(tools: Tools, claim: Claim, problem: OperationError) -> No
     async with tools.database.transaction(claim.organization_id) as tx:
         now = await tx.now()
         if is_over:
-            if await store.end_sign_in(tx, claim, say(problem)):
+            if await store.end_sign_in(tx, claim, say(problem, now)):
                 await audit.record(tx, claim.organization_id, Action.AUTH_NEEDS_REAUTH, claim.auth_id, tools.clock())
             return
         rest = doubt_seconds if is_refused else _rest_seconds(problem)
         refused_at = now if is_refused else claim.refused_at
-        await store.store_problem(tx, claim, say(problem), now + rest, refused_at)
+        await store.store_problem(tx, claim, say(problem, now), now + rest, refused_at)
     log.warning("auth_not_renewed", auth=claim.auth_id, fence=claim.fence, problem=problem.kind)
 
 
@@ -161,5 +163,5 @@ def expiry_of(credentials: JsonObject) -> float | None:
 
 
 def _rest_seconds(problem: OperationError) -> float:
-    asked = problem.retry_after_seconds if isinstance(problem, ProviderBroken) else None
+    asked = problem.retry_after_seconds
     return REST_SECONDS if asked is None else min(max(asked, 1.0), LONGEST_REST_SECONDS)

@@ -121,5 +121,5 @@ def _without_refresh_token(auth: OpenedAuth) -> JsonObject:
 
 
 def _pause(trouble: ProviderBroken | NoAnswer, attempt: int) -> float:
-    asked = trouble.retry_after_seconds if isinstance(trouble, ProviderBroken) else None
+    asked = trouble.retry_after_seconds
     return PAUSE_SECONDS * 2 ** (attempt - 1) if asked is None else asked

@@ -17,6 +17,7 @@ out, that is written to the audit, and the next call tries with the refresh toke
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from contextlib import suppress
@@ -112,12 +113,15 @@ def _check(progress: Progress, now: float) -> None:
     if progress.state is AuthState.NEEDS_REAUTH:
         raise InvalidGrant(SIGN_IN_AGAIN)
     if progress.rests_until is not None and now < progress.rests_until and progress.lease_until is None:
-        raise _problem(progress.problem or {})
+        raise _problem(progress.problem or {}, now)
 
 
-def _problem(said: JsonObject) -> OperationError:
+def _problem(said: JsonObject, now: float) -> OperationError:
     kind = _PROBLEMS.get(said.get("kind", ""), PlatformError)
-    return kind(said.get("message", "The access token could not be renewed. Try again later."))
+    problem = kind(said.get("message", "The access token could not be renewed. Try again later."))
+    if "retryAt" in said:
+        problem.retry_after_seconds = max(0, math.ceil(said["retryAt"] - now))
+    return problem
 
 
 async def _claim(hub: Hub, seen: SealedAuth, *, has_lost_one: bool) -> Claim | None:

@@ -5,6 +5,7 @@ An end user's auths are that user's; those made with the organization's own toke
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from functools import partial
@@ -62,6 +63,10 @@ class NotRenewed(Refused):
 
     status = 502
     code = "not_renewed"
+
+    def __init__(self, problem: OperationError) -> None:
+        pause = problem.retry_after_seconds
+        super().__init__(problem.message, {} if pause is None else {"Retry-After": str(math.ceil(pause))})
 
 
 async def create_auth(hub: Hub, caller: Caller, wanted: NewAuthentication, promise: Promise | None = None) -> str:
@@ -270,7 +275,7 @@ async def _renew_now(hub: Hub, auth: OpenedAuth) -> OpenedAuth:
     except InvalidGrant as problem:
         raise SignInAgain(problem.message) from None
     except OperationError as problem:
-        raise NotRenewed(problem.message) from None
+        raise NotRenewed(problem) from None
     async with hub.database.reading(renewed.organization_id) as tx:
         service = await find_service(tx, renewed.organization_id, renewed.service_id)
     return open_auth(hub.vault, renewed, service)

@@ -90,7 +90,7 @@ class Progress:
     state: AuthState
     lease_until: float | None
     rests_until: float | None  #: until then nobody asks the provider
-    problem: JsonObject | None  #: why: `{"kind": "ProviderBroken", "message": "…"}`
+    problem: JsonObject | None  #: why: `{"kind": "ProviderBroken", "message": "…", "retryAt": 1893456000.0}`
     refused_at: float | None
 
 

@@ -5,6 +5,7 @@ It runs in a worker as any operation does, without credentials in its requests: 
 
 from __future__ import annotations
 
+import math
 import time
 from typing import cast
 
@@ -83,10 +84,15 @@ def _grant(hub: Hub, auth: OpenedAuth) -> Grant:
 
 
 def _refused(output: JsonObject) -> JsonObject:
-    """Return what the service answered when it refused; its own words stay with the connector."""
+    """Return what the service answered when it refused, and for how long; its words stay with the connector."""
     response = output.get("response")
     if not isinstance(response, dict):
         raise ProviderBroken("The connector's token operation failed. Its author finds the reason in its log.")
     answered = cast("JsonObject", response)
     body = answered.get("body")
-    return {"status_code": answered.get("statusCode"), "body": body if isinstance(body, dict) else {}}
+    pause = output.get("retryAfterSeconds")
+    return {
+        "status_code": answered.get("statusCode"),
+        "headers": {"Retry-After": math.ceil(pause)} if isinstance(pause, int | float) else {},
+        "body": body if isinstance(body, dict) else {},
+    }

@@ -19,7 +19,7 @@ import orjson
 
 from jackfield.credentials import Credentials
 from jackfield.egress.retries import retry_after_seconds
-from jackfield.exchange import JsonObject, Response
+from jackfield.exchange import Headers, JsonObject, Response
 from jackfield.oauth.errors import InvalidClient, InvalidGrant, InvalidScope, ProviderBroken, TokenRefused
 from jackfield.oauth.ways import Expiry, OAuth2, TokenHolder
 
@@ -159,7 +159,13 @@ def token_operation_answer(output: JsonObject) -> Response:
     status, body = output.get("status_code"), output.get("body")
     if not isinstance(status, int) or isinstance(status, bool) or not isinstance(body, dict):
         raise ProviderBroken("The connector's token operation must return status_code and body.")
-    return Response(status, body=orjson.dumps(body))
+    return Response(status, _headers(output.get("headers")), orjson.dumps(body))
+
+
+def _headers(said: object) -> Headers:
+    """Return what of an operation's headers can be one: texts and numbers."""
+    named = cast("JsonObject", said) if isinstance(said, dict) else {}
+    return tuple((name, str(value)) for name, value in named.items() if isinstance(value, str | int))
 
 
 def _check_answer(way: TokenHolder, response: Response, answer: JsonObject) -> None:

@@ -178,6 +178,7 @@ class TokenRequest(TokenHolder):
 
     `fields` are what somebody types in, `secret_fields` those of them that are hidden. The operation receives them as
     `{"auth_form_input": {…}}` and returns `{"status_code": 200, "headers": {}, "body": {"access_token": "…", …}}`.
+    Of the headers only `Retry-After` is looked at: how long the service wants nobody to ask again.
     """
 
     operation: str = "#token_request"
