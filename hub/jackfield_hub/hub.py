@@ -30,6 +30,7 @@ from jackfield_hub.contents.service import Contents
 from jackfield_hub.data_folder import own
 from jackfield_hub.database import Database
 from jackfield_hub.deployments.bundles import Bundles
+from jackfield_hub.deployments.sources import Sources
 from jackfield_hub.files.depot import Depot
 from jackfield_hub.files.opening import open_depot
 from jackfield_hub.flights import Flights
@@ -64,6 +65,7 @@ class Hub:
     clock: Clock
     vault: Vault
     ledger: Ledger
+    sources: Sources
     bundles: Bundles
     egress: Engine
     workers: Pool
@@ -189,6 +191,7 @@ async def open_hub(settings: Settings, clock: Clock | None = None, process: str 
             clock=clock,
             vault=vault,
             ledger=ledger,
+            sources=Sources(settings.data_dir / "sources", contents),
             bundles=Bundles(settings.data_dir / "bundles", contents),
             contents=contents,
             egress=egress,

@@ -12,6 +12,7 @@ import pytest
 
 from jackfield_hub.deployments import service
 from jackfield_hub.deployments.bundles import BundleChanged, digest_of
+from jackfield_hub.deployments.durable import Leftovers
 from jackfield_hub.hub import Hub, open_hub
 from jackfield_hub.settings import Settings
 from tests.conftest import Ground
@@ -163,6 +164,23 @@ async def test_what_nobody_names_is_removed_after_an_hour_and_not_before(alice: 
     assert (await alice.post("/core/v1/connectors/acme/versions/1.0/call", {"operation": "say", "input": {}})).json[
         "outcome"
     ] == "success"
+
+
+def test_a_clock_that_jumps_ahead_makes_nothing_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leftovers, source = Leftovers(tmp_path), tmp_path / "just stored"
+    source.write_text("nobody has named it yet")
+    with monkeypatch.context() as jump:
+        ahead, right = 25 * 3600, time.time
+        jump.setattr(time, "time", lambda: right() + ahead)
+        assert leftovers.forget((), 3600, Path.unlink) == 0
+
+    os.utime(source, (0, time.time() - ahead))  # how old it seems when the disk's clock has jumped, too
+    with monkeypatch.context() as jump:
+        passed = time.monotonic() - ahead
+        jump.setattr(time, "monotonic", lambda: passed)
+        assert leftovers.forget((), 3600, Path.unlink) == 0
+
+    assert leftovers.forget((), 3600, Path.unlink) == 1, "it is as old as that"
 
 
 async def test_the_last_deployments_of_a_version_keep_their_files(settings: Settings, ground: Ground) -> None:

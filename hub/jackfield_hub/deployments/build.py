@@ -125,7 +125,7 @@ async def _run_stages(build: _Build) -> None:
 
 async def _find_source(build: _Build) -> bytes:
     try:
-        return await service.sources(build.hub).find(build.deployment.source_digest)
+        return await build.hub.sources.find(build.deployment.source_digest)
     except FileNotFoundError:
         raise CannotBuild(DAMAGED) from None
 

@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from jackfield_hub.contents.service import Contents
 from jackfield_hub.data_folder import let_workers_pass, let_workers_read
-from jackfield_hub.deployments.durable import forget_others, move_into_place, sync_tree
+from jackfield_hub.deployments.durable import Leftovers, move_into_place, sync_tree
 
 SOURCE, DEPENDENCIES, MANIFEST, RECORD = "source", "deps", "manifest.json", "bundle.json"
 _PACKED = "bundle.zip"
@@ -42,6 +42,7 @@ class Bundles:
         self._unchanged: dict[str, Path] = {}  # looked at since this process began, and where they are
         self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         folder.mkdir(parents=True, exist_ok=True)
+        self._leftovers = Leftovers(folder)
         let_workers_pass(folder)
 
     def path(self, digest: str) -> Path:
@@ -133,7 +134,7 @@ class Bundles:
     def forget_orphans(self, kept: Collection[str], older_than_seconds: float) -> int:
         """Remove bundles no deployment names, that have been there for so long. Return how many."""
         names = {self.path(digest).name for digest in kept}
-        return forget_others(self.folder, names, older_than_seconds, shutil.rmtree)
+        return self._leftovers.forget(names, older_than_seconds, shutil.rmtree)
 
 
 def digest_of(folder: Path) -> str:

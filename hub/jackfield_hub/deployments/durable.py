@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
+from tempfile import TemporaryFile
 
 
 def sync_file(path: Path) -> None:
@@ -31,13 +33,34 @@ def move_into_place(draft: Path, place: Path) -> None:
     sync_file(place.parent)
 
 
-def forget_others(
-    folder: Path, kept: Collection[str], older_than_seconds: float, remove: Callable[[Path], None]
-) -> int:
-    """Remove what stands in the folder under no name of `kept`, and has for so long. Return how many went."""
-    latest = time.time() - older_than_seconds
-    unnamed = [path for path in folder.iterdir() if path.name not in kept]
-    return sum(_remove_if_older(path, latest, remove) for path in unnamed)
+class Leftovers:
+    """What stands in a folder and nobody names: somebody died over it, or is just about to give it a name."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ahead = math.inf  # of the time since the machine was started
+        self._now()
+
+    def forget(self, kept: Collection[str], older_than_seconds: float, remove: Callable[[Path], None]) -> int:
+        """Remove what stands there under no name of `kept`, and has for so long. Return how many went."""
+        latest = self._now() - older_than_seconds
+        unnamed = [path for path in self._folder.iterdir() if path.name not in kept]
+        return sum(_remove_if_older(path, latest, remove) for path in unnamed)
+
+    def _now(self) -> float:
+        """Return what time it is for this folder's files. A clock that jumps ahead makes none of them old."""
+        passed = time.monotonic()
+        self._ahead = min(self._ahead, _time_of(self._folder) - passed)
+        return self._ahead + passed
+
+
+def _time_of(folder: Path) -> float:
+    """Return what time it is where the folder is, which may be another machine."""
+    try:
+        with TemporaryFile(dir=folder) as newest:
+            return os.fstat(newest.fileno()).st_mtime
+    except OSError:  # the disk is full
+        return time.time()
 
 
 def _remove_if_older(path: Path, latest: float, remove: Callable[[Path], None]) -> bool:

@@ -16,7 +16,6 @@ from jackfield_hub.deployments import store
 from jackfield_hub.deployments.archive import Archive, Limits, open_archive
 from jackfield_hub.deployments.refusals import NotBase64, PathDiffers
 from jackfield_hub.deployments.shapes import LATEST, BuildError, Deployment, DeploymentElement, DeploymentState
-from jackfield_hub.deployments.sources import Sources
 from jackfield_hub.errors import Forbidden, NotFound, TooLarge
 from jackfield_hub.hub import Hub
 from jackfield_hub.idempotency import service as idempotency
@@ -66,8 +65,8 @@ async def submit(
         running = await store.find_active(tx, caller.organization_id, name, version)
     if running is not None and promise is None:
         return _repeat(caller, running)
-    digest = await _in_check_thread(sources(hub).store, archive)
-    await sources(hub).share(digest)
+    digest = await _in_check_thread(hub.sources.store, archive)
+    await hub.sources.share(digest)
     async with hub.database.transaction(caller.organization_id) as tx:
         known = await idempotency.claim(hub, tx, promise)
         if known is not None:
@@ -93,15 +92,11 @@ async def read(hub: Hub, caller: Caller, name: str, version: str, deployment_id:
     return _element(found)
 
 
-def sources(hub: Hub) -> Sources:
-    return Sources(hub.settings.data_dir / "sources", hub.contents)
-
-
 async def forget_orphans(hub: Hub) -> int:
     """Remove sources and bundles that are an hour old and which no deployment names that is kept. Return how many."""
     async with hub.database.reading(EVERY_ORGANIZATION) as tx:
         kept = await store.list_kept(tx, hub.settings.kept_deployments)
-    forgotten = await asyncio.to_thread(sources(hub).forget_orphans, kept.sources, ORPHAN_SECONDS)
+    forgotten = await asyncio.to_thread(hub.sources.forget_orphans, kept.sources, ORPHAN_SECONDS)
     forgotten += await asyncio.to_thread(hub.bundles.forget_orphans, kept.bundles, ORPHAN_SECONDS)
     if hub.contents is not None:
         await hub.contents.forget_orphans(kept.sources | kept.bundles, ORPHAN_SECONDS)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from jackfield_hub.contents.service import Contents
 from jackfield_hub.deployments.archive import Archive
-from jackfield_hub.deployments.durable import forget_others, move_into_place, sync_file
+from jackfield_hub.deployments.durable import Leftovers, move_into_place, sync_file
 
 _SAME_DATE = (1980, 1, 1, 0, 0, 0)  # the same files give the same bytes, whenever they were packed
 _PLAIN_FILE = 0o100644 << 16
@@ -25,6 +25,7 @@ class Sources:
         self.folder = folder
         self._contents = contents
         folder.mkdir(parents=True, exist_ok=True)
+        self._leftovers = Leftovers(folder)
 
     def path(self, digest: str) -> Path:
         return self.folder / f"{digest.removeprefix('sha256:')}.zip"
@@ -71,7 +72,7 @@ class Sources:
     def forget_orphans(self, kept: Collection[str], older_than_seconds: float) -> int:
         """Remove drafts, and sources no deployment names, that have been there for so long. Return how many."""
         names = {self.path(digest).name for digest in kept}
-        return forget_others(self.folder, names, older_than_seconds, Path.unlink)
+        return self._leftovers.forget(names, older_than_seconds, Path.unlink)
 
 
 def _write_canonical(archive: Archive, draft: Path) -> None:
