@@ -167,6 +167,12 @@ class Pool:
         finally:
             self._end(link)
 
+    def dismiss(self, key: WorkerKey) -> None:
+        """End the worker of this key: nobody will call it again."""
+        link = self._serving.get(key)
+        if link is not None:
+            self._end(link)
+
     async def _call(
         self, key: WorkerKey, bundle: Bundle, call: runner.Call, send: SendRequest, deadline: float
     ) -> WorkerOutcome:
