@@ -122,4 +122,5 @@ async def test_the_hub_goes_before_its_workers(pool: Pool, tmp_path: Path):
     [worker] = processes_below(first)[1 if pool.rung is Rung.NAMESPACES else 0 :]
 
     assert os.getpriority(os.PRIO_PROCESS, worker) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 5)
-    assert os.getsid(worker) == os.getsid(first)
+    assert os.getsid(worker) == os.getsid(first) == os.getsid(0)
+    assert os.getpgid(first) != os.getpgid(0)

@@ -178,7 +178,9 @@ def _start_process(control: socket.socket, rung: Rung, stderr: int) -> subproces
         stderr=stderr,
         close_fds=True,
         pass_fds=(control.fileno(),),
-        start_new_session=True,
+        # A group, so that Ctrl-C is for the hub only. Not a session: many kernels share processors out between those,
+        # and all workers together would get as much as the hub, however far they stand back.
+        process_group=0,
     )
 
 
