@@ -62,8 +62,8 @@ class Desk:
     def _frames(self, call_id: int, outcome: runner.Outcome) -> bytes:
         outcome = self._within_limits(outcome)
         log = "\n".join(filter(None, (self._prints.take(), outcome.log, *outcome.broken_promises)))
-        result = frames.encode(frames.Result(call_id, outcome.is_success, outcome.body))
-        return frames.encode(frames.Log(call_id, cut(log, self._order.max_log_bytes))) + result if log else result
+        result = frames.encode(frames.Result(call_id, outcome.is_success), outcome.body)
+        return frames.encode(frames.Log(call_id), cut(log, self._order.max_log_bytes)) + result if log else result
 
     def _within_limits(self, outcome: runner.Outcome) -> runner.Outcome:
         """Return the outcome, or an error instead of one the platform would not take and would end us for."""

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from itertools import count
 from queue import SimpleQueue
-from typing import cast
 
 import orjson
 
@@ -43,7 +42,7 @@ class Exchanges:
         """Return the request's number and its frame; `take` will be given the answer. Raises PlatformError."""
         request_id = next(self._ids)
         try:
-            frame = frames.encode(_frame(call_id, request_id, request))
+            frame = _frame(call_id, request_id, request)
         except frames.FrameBroken:
             raise PlatformError(f"The request is larger than {frames.MAX_FRAME_BYTES} bytes.") from None
         self._waiting[request_id] = take
@@ -97,18 +96,13 @@ def _response(answer: Answer) -> Response:
     """Return what the third party answered. Raises what the platform says is in the way."""
     if isinstance(answer, frames.HttpFailed):
         raise _FAILURES.get(answer.kind, PlatformError)(answer.body.decode())
-    # The codec has lists where we promise tuples.
-    headers = tuple(cast("tuple[str, str]", tuple(pair)) for pair in answer.headers)
     if isinstance(answer, frames.HttpKept):
-        return Response(answer.status, headers, b"", answer.url, orjson.loads(answer.body))
-    return Response(answer.status, headers, answer.body, answer.url)
+        return Response(answer.status, answer.headers, b"", answer.url, orjson.loads(answer.body))
+    return Response(answer.status, answer.headers, answer.body, answer.url)
 
 
-def _frame(call_id: int, request_id: int, request: Request) -> frames.Http | frames.HttpFile:
+def _frame(call_id: int, request_id: int, request: Request) -> bytes:
     if request.files is not None:
         return file_frame(call_id, request_id, request, request.files)
-    return frames.Http(call_id, request_id, *_fields(request), request.body)
-
-
-def _fields(request: Request) -> tuple[str, str, tuple[tuple[str, str], ...], float | None, bool | None]:
-    return request.method, request.url, request.headers, request.timeout_seconds, request.is_idempotent
+    about = (request.method, request.url, request.headers, request.timeout_seconds, request.is_idempotent)
+    return frames.encode(frames.Http(call_id, request_id, *about), request.body)

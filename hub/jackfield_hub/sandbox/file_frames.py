@@ -8,10 +8,10 @@ from jackfield.exchange import FileUse, Request, Response
 from jackfield_hub.sandbox import frames
 
 
-def file_frame(call_id: int, request_id: int, request: Request, use: FileUse) -> frames.HttpFile:
-    """Return the frame of a request that has to do with files."""
+def file_frame(call_id: int, request_id: int, request: Request, use: FileUse) -> bytes:
+    """Return the frame of a request that has to do with files. Raises FrameBroken when it is too long."""
     held = [part for part in use.parts if isinstance(part, bytes)]
-    return frames.HttpFile(
+    frame = frames.HttpFile(
         call_id,
         request_id,
         request.method,
@@ -21,18 +21,17 @@ def file_frame(call_id: int, request_id: int, request: Request, use: FileUse) ->
         request.is_idempotent,
         [len(part) if isinstance(part, bytes) else part for part in use.parts],
         use.keep_as,
-        b"".join(held) if use.parts else request.body,
     )
+    return frames.encode(frame, b"".join(held) if use.parts else request.body)
 
 
 def request_of(frame: frames.Http | frames.HttpFile) -> Request:
     """Return the request a worker wants sent. Raises FrameBroken when its pieces do not make up its body."""
-    headers = tuple((name, value) for name, value in frame.headers)
     if isinstance(frame, frames.Http):
-        return Request(frame.method, frame.url, headers, frame.body, frame.timeout_seconds, frame.is_idempotent)
+        return Request(frame.method, frame.url, frame.headers, frame.body, frame.timeout_seconds, frame.is_idempotent)
     use = FileUse(_parts(frame), frame.keep_as)
     body = b"" if frame.pieces else frame.body
-    return Request(frame.method, frame.url, headers, body, frame.timeout_seconds, frame.is_idempotent, use)
+    return Request(frame.method, frame.url, frame.headers, body, frame.timeout_seconds, frame.is_idempotent, use)
 
 
 def _parts(frame: frames.HttpFile) -> tuple[bytes | str, ...]:
@@ -46,9 +45,11 @@ def _parts(frame: frames.HttpFile) -> tuple[bytes | str, ...]:
     return tuple(parts)
 
 
-def answer_frame(call_id: int, request_id: int, response: Response) -> frames.HttpAnswer | frames.HttpKept:
-    """Return the frame of an answer; the reference where its body became a file."""
-    if response.file is None:
-        return frames.HttpAnswer(call_id, request_id, response.status, response.headers, response.url, response.body)
-    reference = orjson.dumps(response.file)
-    return frames.HttpKept(call_id, request_id, response.status, response.headers, response.url, reference)
+def answer_frame(call_id: int, request_id: int, response: Response) -> bytes:
+    """Return the frame of an answer, with the reference where its body became a file.
+
+    Raises FrameBroken when it is too long.
+    """
+    kind = frames.HttpAnswer if response.file is None else frames.HttpKept
+    body = response.body if response.file is None else orjson.dumps(response.file)
+    return frames.encode(kind(call_id, request_id, response.status, response.headers, response.url), body)

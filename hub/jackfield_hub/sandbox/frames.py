@@ -5,8 +5,8 @@
     platform → worker     call · cancel · http_answer · http_kept · http_failed
     worker → platform     ready · load_failed · http · http_file · log · overspent · result
 
-A header is a flat JSON list, `["log", 7]`: the kind, then the fields of that frame in order. A body is raw bytes and
-never goes through the codec. What a worker writes is hostile input: every length, kind and field is checked, and
+A header is a flat JSON list, `["log", 7, ""]`: the kind, then the fields of that frame in order. A body is raw bytes
+and never goes through the codec. What a worker writes is hostile input: every length, kind and field is checked, and
 the first one that is wrong breaks the whole connection (FrameBroken). Nothing is repaired.
 """
 
@@ -15,13 +15,12 @@ from __future__ import annotations
 import re
 import socket
 import struct
-from collections.abc import Callable, Iterator, Mapping
-from math import isfinite
-from typing import Any, NamedTuple, cast
+from collections.abc import Iterator
+from typing import Annotated, Any, cast
 
+import msgspec
 import orjson
-
-from jackfield.exchange import Headers
+from msgspec import Meta
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 MAX_HEADER_BYTES = 1024 * 1024
@@ -35,225 +34,144 @@ _TOTAL = struct.Struct(">I")
 # Possessive, and a text that never ends is one too: else the rest would be read again from every quote in it.
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 
+Id = Annotated[int, Meta(gt=0, lt=2**53)]
+Status = Annotated[int, Meta(ge=100, le=599)]
+Seconds = Annotated[float, Meta(ge=0)]
+Size = Annotated[int, Meta(ge=0, le=MAX_FRAME_BYTES)]
+Headers = tuple[tuple[str, str], ...]
+
 
 class FrameBroken(Exception):
     """The other side wrote something that is not a frame. The connection cannot be used any more."""
 
 
-class Call(NamedTuple):
+class Frame(msgspec.Struct, array_like=True, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """What all frames have. The body is there once the frame has arrived: it travels behind the header, not in it."""
+
+    body: bytes = b""
+
+
+class Call(Frame, tag="call"):
     """Run one operation. The body is the input, a JSON object."""
 
-    call_id: int
+    call_id: Id
     operation: str
     base_url: str
-    user_data: Mapping[str, str]
+    user_data: dict[str, str]
     wants: str
     is_checked: bool
-    body: bytes
 
 
-class Cancel(NamedTuple):
+class Cancel(Frame, tag="cancel"):
     """Nobody waits for this call any more. It has no body."""
 
-    call_id: int
-    body: bytes
+    call_id: Id
 
 
-class HttpAnswer(NamedTuple):
+class HttpAnswer(Frame, tag="http_answer"):
     """The third party answered request `request_id`. The body is its body."""
 
-    call_id: int
-    request_id: int
-    status: int
+    call_id: Id
+    request_id: Id
+    status: Status
     headers: Headers
     url: str
-    body: bytes
 
 
-class HttpKept(NamedTuple):
+class HttpKept(Frame, tag="http_kept"):
     """The third party answered, and its body was kept as a file. The body is the reference to it, a JSON object."""
 
-    call_id: int
-    request_id: int
-    status: int
+    call_id: Id
+    request_id: Id
+    status: Status
     headers: Headers
     url: str
-    body: bytes
 
 
-class HttpFailed(NamedTuple):
+class HttpFailed(Frame, tag="http_failed"):
     """Request `request_id` has no answer. `kind` is the class of the error; the body is its message."""
 
-    call_id: int
-    request_id: int
+    call_id: Id
+    request_id: Id
     kind: str
-    body: bytes
 
 
-class Ready(NamedTuple):
+class Ready(Frame, tag="ready"):
     """The connector is imported. The body is its manifest where one was asked for, else empty."""
 
-    body: bytes
 
-
-class LoadFailed(NamedTuple):
+class LoadFailed(Frame, tag="load_failed"):
     """The connector cannot be imported. The body is the traceback, for its author."""
 
-    body: bytes
 
-
-class Http(NamedTuple):
+class Http(Frame, tag="http"):
     """A handler wants a request sent. The body is the request's body."""
 
-    call_id: int
-    request_id: int
+    call_id: Id
+    request_id: Id
     method: str
     url: str
     headers: Headers
-    timeout_seconds: float | None
+    timeout_seconds: Seconds | None
     is_idempotent: bool | None
-    body: bytes
 
 
-class HttpFile(NamedTuple):
+class HttpFile(Frame, tag="http_file"):
     """A handler wants a request sent that has to do with files, whose bytes the platform has.
 
     `pieces` are what the request's body consists of: URLs of files, and numbers, of bytes to take from the frame's
     body next. Without any the frame's body is the request's. `keep_as` is the name of the file that the answer becomes.
     """
 
-    call_id: int
-    request_id: int
+    call_id: Id
+    request_id: Id
     method: str
     url: str
     headers: Headers
-    timeout_seconds: float | None
+    timeout_seconds: Seconds | None
     is_idempotent: bool | None
-    pieces: list[int | str]
+    pieces: list[Size | str]
     keep_as: str | None
-    body: bytes
 
 
-class Log(NamedTuple):
+class Log(Frame, tag="log"):
     """What a handler printed, or where it failed: for the connector's author. The body is text."""
 
-    call_id: int
-    body: bytes
+    call_id: Id
 
 
-class Overspent(NamedTuple):
+class Overspent(Frame, tag="overspent"):
     """A call has computed for longer than it may, and goes on doing so. It has no body."""
 
-    call_id: int
-    body: bytes
+    call_id: Id
 
 
-class Result(NamedTuple):
+class Result(Frame, tag="result"):
     """A call is done. The body is its output, a JSON object. There is one result for a call, never two."""
 
-    call_id: int
+    call_id: Id
     is_success: bool
-    body: bytes
 
 
-Frame = (
-    Call | Cancel | HttpAnswer | HttpKept | HttpFailed | Ready | LoadFailed | Http | HttpFile | Log | Overspent | Result
-)
+Frames = msgspec.json.Decoder[Any]  # reads the headers of some kinds of frames, and no others
+TO_WORKER: Frames = msgspec.json.Decoder(Call | Cancel | HttpAnswer | HttpKept | HttpFailed)
+FROM_WORKER: Frames = msgspec.json.Decoder(Ready | LoadFailed | Http | HttpFile | Log | Overspent | Result)
+_TO_HEADER = msgspec.json.Encoder()
 
 
-def _is_id(value: Any) -> bool:
-    return type(value) is int and 0 < value < 2**53
-
-
-def _is_status(value: Any) -> bool:
-    return type(value) is int and 100 <= value <= 599
-
-
-def _is_text(value: Any) -> bool:
-    return type(value) is str
-
-
-def _is_flag(value: Any) -> bool:
-    return type(value) is bool
-
-
-def _is_maybe_flag(value: Any) -> bool:
-    return value is None or type(value) is bool
-
-
-def _is_maybe_seconds(value: Any) -> bool:
-    return value is None or (type(value) in (int, float) and isfinite(value) and value >= 0)
-
-
-def _is_maybe_text(value: Any) -> bool:
-    return value is None or type(value) is str
-
-
-def _is_pieces(value: Any) -> bool:
-    return type(value) is list and all(_is_piece(piece) for piece in cast("list[Any]", value))
-
-
-def _is_piece(value: Any) -> bool:
-    return type(value) is str or (type(value) is int and 0 <= value <= MAX_FRAME_BYTES)
-
-
-def _is_texts(value: Any) -> bool:
-    return type(value) is dict and all(type(text) is str for text in cast("dict[str, Any]", value).values())
-
-
-def _is_headers(value: Any) -> bool:
-    return type(value) is list and all(_is_pair(pair) for pair in cast("list[Any]", value))
-
-
-def _is_pair(value: Any) -> bool:
-    if type(value) is not list:
-        return False
-    pair = cast("list[Any]", value)
-    return len(pair) == 2 and type(pair[0]) is str and type(pair[1]) is str
-
-
-class _Shape(NamedTuple):
-    kind: str
-    frame: Callable[..., Frame]
-    checks: tuple[Callable[[Any], bool], ...]
-
-
-_CALL = _Shape("call", Call, (_is_id, _is_text, _is_text, _is_texts, _is_text, _is_flag))
-_CANCEL = _Shape("cancel", Cancel, (_is_id,))
-_HTTP_ANSWER = _Shape("http_answer", HttpAnswer, (_is_id, _is_id, _is_status, _is_headers, _is_text))
-_HTTP_KEPT = _Shape("http_kept", HttpKept, _HTTP_ANSWER.checks)
-_HTTP_FAILED = _Shape("http_failed", HttpFailed, (_is_id, _is_id, _is_text))
-_READY = _Shape("ready", Ready, ())
-_LOAD_FAILED = _Shape("load_failed", LoadFailed, ())
-_HTTP = _Shape("http", Http, (_is_id, _is_id, _is_text, _is_text, _is_headers, _is_maybe_seconds, _is_maybe_flag))
-_HTTP_FILE = _Shape("http_file", HttpFile, (*_HTTP.checks, _is_pieces, _is_maybe_text))
-_LOG = _Shape("log", Log, (_is_id,))
-_OVERSPENT = _Shape("overspent", Overspent, (_is_id,))
-_RESULT = _Shape("result", Result, (_is_id, _is_flag))
-
-Shapes = Mapping[str, _Shape]
-TO_WORKER: Shapes = {shape.kind: shape for shape in (_CALL, _CANCEL, _HTTP_ANSWER, _HTTP_KEPT, _HTTP_FAILED)}
-FROM_WORKER: Shapes = {
-    shape.kind: shape for shape in (_READY, _LOAD_FAILED, _HTTP, _HTTP_FILE, _LOG, _OVERSPENT, _RESULT)
-}
-
-_KINDS: dict[Any, str] = {shape.frame: kind for kind, shape in {**TO_WORKER, **FROM_WORKER}.items()}
-
-
-def encode(frame: Frame) -> bytes:
+def encode(frame: Frame, body: bytes = b"") -> bytes:
     """Return the frame as bytes. Raises FrameBroken when it is longer than a frame may be."""
-    body = frame.body
-    header = orjson.dumps((_KINDS[type(frame)], *frame[:-1]))
+    header = _TO_HEADER.encode(frame)
     total = 4 + len(header) + len(body)
     if total > MAX_FRAME_BYTES or len(header) > MAX_HEADER_BYTES:
         raise FrameBroken(f"a frame of {total} bytes is too long")
-    return b"%b%b%b" % (_LENGTHS.pack(total, len(header)), header, body)
+    return b"".join((_LENGTHS.pack(total, len(header)), header, body))
 
 
 class Parser:
     """Turns a stream of bytes into frames, as many as each read completes."""
 
-    def __init__(self, accepts: Shapes) -> None:
+    def __init__(self, accepts: Frames) -> None:
         self._accepts = accepts
         self._buffer = bytearray()
 
@@ -263,59 +181,38 @@ class Parser:
         buffer += data
         complete: list[Frame] = []
         start = 0
-        while (end := self._end_of_frame(start)) is not None:
-            complete.append(self._decode(start, end))
-            start = end
+        with memoryview(buffer) as view:
+            while (end := _end_of_frame(view, start)) is not None:
+                complete.append(self._frame(view, start, end))
+                start = end
         del buffer[:start]
         return complete
 
-    def _end_of_frame(self, start: int) -> int | None:
-        """Return where the frame at `start` ends, or None while part of it is missing.
-
-        A length that is too long breaks at once: we do not collect what we would not take.
-        """
-        if len(self._buffer) - start < 4:
-            return None
-        (total,) = _TOTAL.unpack_from(self._buffer, start)
-        if not 4 <= total <= MAX_FRAME_BYTES:
-            raise FrameBroken(f"a frame of {total} bytes")
-        end = start + 4 + total
-        return end if end <= len(self._buffer) else None
-
-    def _decode(self, start: int, end: int) -> Frame:
-        _, header_length = _LENGTHS.unpack_from(self._buffer, start)
+    def _frame(self, view: memoryview, start: int, end: int) -> Frame:
         header_start = start + _LENGTHS.size
-        if header_length > MAX_HEADER_BYTES or header_start + header_length > end:
-            raise FrameBroken(f"a header of {header_length} bytes")
-        with memoryview(self._buffer) as view:
-            header = bytes(view[header_start : header_start + header_length])
-            body = bytes(view[header_start + header_length : end])
-        return self._frame(header, body)
-
-    def _frame(self, header: bytes, body: bytes) -> Frame:
-        fields = _fields(header)
-        shape = self._accepts.get(fields[0])
-        if shape is None:
-            raise FrameBroken(f"a frame of kind {fields[0]!r:.40}")
-        values = fields[1:]
-        if len(values) != len(shape.checks):
-            raise FrameBroken(f"a {shape.kind} frame with {len(values)} fields")
-        for check, value in zip(shape.checks, values, strict=True):
-            if not check(value):
-                raise FrameBroken(f"a {shape.kind} frame with {value!r:.40} in it")
-        return shape.frame(*values, body)
+        header_end = header_start + _TOTAL.unpack_from(view, start + _TOTAL.size)[0]
+        if header_end > min(end, header_start + MAX_HEADER_BYTES):
+            raise FrameBroken(f"a header of {header_end - header_start} bytes")
+        try:
+            frame = self._accepts.decode(view[header_start:header_end])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise FrameBroken("a header that is none of these frames'") from None
+        frame.body = bytes(view[header_end:end])
+        return frame
 
 
-def _fields(header: bytes) -> list[Any]:
-    """Return the header's list; its first item is a text. Raises FrameBroken."""
-    try:
-        value: Any = orjson.loads(header)
-    except orjson.JSONDecodeError:
-        raise FrameBroken("a header that is not JSON") from None
-    fields = cast("list[Any]", value if type(value) is list else [])
-    if not fields or type(fields[0]) is not str:
-        raise FrameBroken("a header that is not a list")
-    return fields
+def _end_of_frame(view: memoryview, start: int) -> int | None:
+    """Return where the frame at `start` ends, or None while part of it is missing.
+
+    A length that is too long breaks at once: we do not collect what we would not take.
+    """
+    if len(view) - start < _TOTAL.size:
+        return None
+    (total,) = _TOTAL.unpack_from(view, start)
+    if not _TOTAL.size <= total <= MAX_FRAME_BYTES:
+        raise FrameBroken(f"a frame of {total} bytes")
+    end = start + _TOTAL.size + total
+    return end if end <= len(view) else None
 
 
 def read_frames(connection: socket.socket, parser: Parser) -> Iterator[list[Frame]]:

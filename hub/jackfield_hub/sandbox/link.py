@@ -255,7 +255,7 @@ class WorkerLink(asyncio.Protocol):
         try:
             async with self._lanes:
                 response = await opened.send(request)
-            answer = frames.encode(answer_frame(frame.call_id, frame.request_id, response))
+            answer = answer_frame(frame.call_id, frame.request_id, response)
         except frames.FrameBroken:
             raise TooLarge(ANSWER_TOO_LARGE) from None
         self._write(answer)
@@ -278,22 +278,16 @@ class WorkerLink(asyncio.Protocol):
 
     def _fail_request(self, call_id: int, request_id: int, error: OperationError) -> None:
         message = error.message.encode(errors="replace")
-        self._write(frames.encode(frames.HttpFailed(call_id, request_id, error.kind, message)))
+        self._write(frames.encode(frames.HttpFailed(call_id, request_id, error.kind), message))
 
     # calls
 
     def _open(self, call_id: int, call: runner.Call) -> None:
         frame = frames.Call(
-            call_id,
-            call.operation,
-            call.base_url,
-            dict(call.user_data),
-            call.wants.value,
-            call.is_checked,
-            orjson.dumps(call.input),
+            call_id, call.operation, call.base_url, dict(call.user_data), call.wants.value, call.is_checked
         )
         try:
-            self._write(frames.encode(frame))
+            self._write(frames.encode(frame, orjson.dumps(call.input)))
         except frames.FrameBroken:
             self._close(call_id, failed(TooLarge("The input is larger than a worker may get.")))
 
@@ -319,7 +313,7 @@ class WorkerLink(asyncio.Protocol):
     def _abandon(self, call_id: int, outcome: WorkerOutcome, deadline: float) -> None:
         """Close a call whose thread may still be running, and look after that thread when its deadline has passed."""
         self._overrun.add(call_id)
-        self._write(frames.encode(frames.Cancel(call_id, b"")))
+        self._write(frames.encode(frames.Cancel(call_id)))
         self._close(call_id, outcome)
         patience = max(0.0, deadline - time.monotonic()) + self.limits.grace_seconds
         asyncio.get_running_loop().call_later(patience, self._check_thread, call_id)

@@ -40,10 +40,10 @@ def work(order: Hire, folder: Path, connection: socket.socket) -> None:
     prints.start()
     try:
         connector, manifest = _load(order, folder)
-        ready = frames.encode(frames.Ready(manifest))
+        ready = frames.encode(frames.Ready(), manifest)
     except BaseException:  # the code is a stranger's: it may well say sys.exit
         log = prints.take() + traceback.format_exc(limit=-20)
-        outbox.send(frames.encode(frames.LoadFailed(cut(log, order.max_log_bytes))))
+        outbox.send(frames.encode(frames.LoadFailed(), cut(log, order.max_log_bytes)))
         return
     prints.take()
     gc.freeze()
@@ -99,4 +99,4 @@ class _Worker:
         self._outbox.send(answer)
 
     def _overspent(self, call_id: int) -> None:
-        self._outbox.send(frames.encode(frames.Overspent(call_id, b"")))
+        self._outbox.send(frames.encode(frames.Overspent(call_id)))
