@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import sqlite3
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from jackfield_hub.hub import Hub
 from jackfield_hub.identity.shapes import Role
 from jackfield_hub.migrations import FOLDER
 from jackfield_hub.migrations.__main__ import write_step
+from jackfield_hub.migrations.stairs import take_steps
 from jackfield_hub.settings import Settings
 from jackfield_hub.tables import metadata, organizations, users
 from tests.hub.people import Person, role_id
@@ -53,6 +54,20 @@ INDEXES = (
     else "SELECT sql FROM sqlite_master ORDER BY name"
 )
 
+FORMS = (
+    (
+        "SELECT table_name, column_name, is_nullable, character_maximum_length, column_default, data_type "
+        "FROM information_schema.columns WHERE table_schema = 'public'",
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) "
+        "FROM pg_constraint WHERE connamespace = 'public'::regnamespace",
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        "SELECT tablename, policyname, qual FROM pg_policies",
+        "SELECT version_num FROM alembic_version",
+    )
+    if IS_POSTGRES
+    else ("SELECT type, name, sql FROM sqlite_master", "SELECT version_num FROM alembic_version")
+)
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -76,16 +91,36 @@ async def count(database: Database) -> int:
         return await tx.scalar(select(func.count()).select_from(organizations))
 
 
-async def test_the_steps_lead_to_exactly_the_tables_of_the_code(database: Database) -> None:
+@pytest.fixture
+async def stepped(new_database: Callable[[], str], tmp_path: Path) -> AsyncGenerator[Database]:
+    """A database that has taken one step after the other, as old ones have."""
+    database = Database(new_database() or f"sqlite:///{tmp_path / 'stepped.db'}")
+    await database._change_tables(take_steps)  # pyright: ignore[reportPrivateUsage]
+    yield database
+    await database.close()
+
+
+async def forms(database: Database) -> set[tuple[Any, ...]]:
+    """Return all that a database knows of its tables, in no order."""
+    async with database.reading() as tx:
+        rows = [row for question in FORMS for row in await tx.execute(text(question))]
+    return {(*row[:-1], frozenset(line.strip(" \t,") for line in str(row[-1]).splitlines())) for row in rows}
+
+
+async def test_the_steps_lead_to_exactly_the_tables_of_the_code(stepped: Database) -> None:
     def compare(connection: Connection) -> tuple[Any, set[str]]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         return compare_metadata(context, metadata), {row[0] for row in connection.execute(text(INDEXES))}
 
-    async with database._engine.connect() as connection:  # pyright: ignore[reportPrivateUsage]
+    async with stepped._engine.connect() as connection:  # pyright: ignore[reportPrivateUsage]
         differences, indexes = await connection.run_sync(compare)
 
     assert differences == [], "write the step for it: python -m jackfield_hub.migrations 'What changed'"
     assert any(sql and "UNIQUE" in sql and "state" in sql and "'Deploying'" in sql for sql in indexes)
+
+
+async def test_a_new_database_has_exactly_the_tables_the_steps_lead_to(database: Database, stepped: Database) -> None:
+    assert await forms(database) == await forms(stepped)
 
 
 async def test_migrating_twice_changes_nothing(database: Database, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Runs the steps on the connection it is given. Alembic loads this file; see `upgrade` beside it."""
+"""Runs the steps on the connection it is given. Alembic loads this file; see `stairs` beside it."""
 
 from alembic import context
 
