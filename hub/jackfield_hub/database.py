@@ -9,13 +9,13 @@ organizations apart   by the WHERE of every statement       by that, and by the 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
-import asyncpg
 from sqlalchemy import CursorResult, Executable, MetaData, RowMapping, Table, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
@@ -287,7 +287,7 @@ def _saying_when_it_is_away() -> Generator[None]:
     """Around what waits for the database, and nothing else: a TimeoutError of ours must not pass for one of its."""
     try:
         yield
-    except (DBAPIError, NoConnectionFree, OSError, TimeoutError, asyncpg.PostgresError) as failure:
+    except (DBAPIError, NoConnectionFree, OSError, TimeoutError, *_failures_of_asyncpg()) as failure:
         if _sqlstate(failure) in _CANNOT_BE_TEXT:
             raise InvalidInput("Text with a NUL character cannot be stored") from None
         if not is_away(failure):
@@ -308,14 +308,28 @@ def is_away(failure: BaseException) -> bool:
             or (cause is None and isinstance(failure, OperationalError | InterfaceError))
             or type(failure) is DatabaseError  # SQLite: the file is damaged
         )
+    return isinstance(failure, OSError | TimeoutError) or ("asyncpg" in sys.modules and _is_away_for_asyncpg(failure))
+
+
+def _failures_of_asyncpg() -> tuple[type[Exception], ...]:
+    """Return none where nobody has loaded it: then it cannot have failed."""
+    if "asyncpg" not in sys.modules:
+        return ()
+    import asyncpg
+
+    return (asyncpg.PostgresError,)
+
+
+def _is_away_for_asyncpg(failure: BaseException) -> bool:
+    import asyncpg
+
     if isinstance(failure, asyncpg.PostgresError):
         state = _sqlstate(failure)
         is_outdated = isinstance(failure, asyncpg.InvalidCachedStatementError)  # another hub has changed the tables
         return is_outdated or state in _AWAY_STATES or state[:2] in _AWAY_KINDS
-    # Of asyncpg's own complaints, a value of the wrong type is our mistake; the others are about the connection.
-    return isinstance(failure, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError) and (
-        not isinstance(failure, asyncpg.DataError)
-    )
+    # Of its own complaints, a value of the wrong type is our mistake; the others are about the connection.
+    is_complaint = isinstance(failure, asyncpg.InterfaceError | asyncpg.InternalClientError)
+    return is_complaint and not isinstance(failure, asyncpg.DataError)
 
 
 def _sqlstate(failure: BaseException) -> str:
@@ -339,6 +353,8 @@ async def open_postgres(url: str, *, is_patient: bool = False, also: Mapping[str
 
     `also` are more of the server's settings for this connection.
     """
+    import asyncpg  # 3 MB that only a hub on Postgres pays for
+
     return await cast("Any", asyncpg).connect(
         url,
         timeout=CONNECT_SECONDS,
