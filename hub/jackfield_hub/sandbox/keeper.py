@@ -7,13 +7,10 @@ import platform
 import time
 from collections.abc import Callable
 
-import structlog
-
+from jackfield_hub.logs import log
 from jackfield_hub.sandbox.failures import Overloaded, WorkerLost
 from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.launcher import Launcher, ZygoteLost
-
-log = structlog.get_logger(__name__)
 
 RESTART_SECONDS = 0.5
 NOT_LINUX = (

@@ -12,11 +12,11 @@ from functools import partial
 from typing import cast
 
 import orjson
-import structlog
 
 from jackfield import runner
 from jackfield.errors import OperationError, OutOfProcessorTime, OutOfRequests, PlatformError, TimedOut, TooLarge
 from jackfield.exchange import Request, Response
+from jackfield_hub.logs import log
 from jackfield_hub.sandbox import frames
 from jackfield_hub.sandbox.failures import (
     NOT_CONFINED,
@@ -30,8 +30,6 @@ from jackfield_hub.sandbox.failures import (
 from jackfield_hub.sandbox.file_frames import answer_frame, request_of
 from jackfield_hub.sandbox.launcher import Seat
 from jackfield_hub.sandbox.limits import Limits
-
-log = structlog.get_logger(__name__)
 
 _HttpFrame = frames.Http | frames.HttpFile
 SendRequest = Callable[[Request], Awaitable[Response]]
