@@ -21,7 +21,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from jackfield_hub.changes import store as changes
@@ -30,6 +29,7 @@ from jackfield_hub.errors import InvalidInput, Unavailable
 from jackfield_hub.logs import describe, log
 from jackfield_hub.migrations import upgrade
 from jackfield_hub.migrations.walls import EVERY_ORGANIZATION, SETTING, raise_walls
+from jackfield_hub.sql_engine import SqlConnection, SqlEngine
 
 BUSY_TIMEOUT_MILLISECONDS = 10_000
 CONNECTIONS = 8  # at once; the call path does not use them
@@ -80,7 +80,7 @@ class DatabaseAway(Unavailable):
 class Transaction:
     """One unit of work. All of it is stored when its `async with` block ends well, none of it otherwise."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: SqlConnection) -> None:
         self._connection = connection
         self.is_postgres = connection.dialect.name == "postgresql"
         self.after_commit: list[Callable[[], None]] = []  #: called once the work is stored; they must not fail
@@ -193,7 +193,7 @@ class Database:
         """One consistent look that writes nothing, and waits for nobody who does."""
         self._say_when_it_is_silent()
         async with _connected(self._engine) as connection:
-            await connection.execution_options(**_READING_SQLITE if self.is_sqlite else _READING_POSTGRES)
+            await connection.set_options(_READING_SQLITE if self.is_sqlite else _READING_POSTGRES)
             tx = Transaction(connection)
             await tx.act_for(organization_id, is_writing=False)
             yield tx
@@ -262,10 +262,9 @@ async def _no_turn() -> AsyncGenerator[None]:
 
 
 @asynccontextmanager
-async def _connected(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
-    connection = engine.connect()
+async def _connected(engine: SqlEngine) -> AsyncGenerator[SqlConnection]:
     with _saying_when_it_is_away():
-        await connection.start()
+        connection = await engine.connect()
     try:
         yield connection
     finally:  # what was not committed is undone; a cancelled task must not leave that half done
@@ -273,7 +272,7 @@ async def _connected(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
 
 
 @asynccontextmanager
-async def _begun(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+async def _begun(engine: SqlEngine) -> AsyncGenerator[SqlConnection]:
     async with _connected(engine) as connection:
         with _saying_when_it_is_away():
             await connection.begin()
@@ -336,11 +335,11 @@ def _sqlstate(failure: BaseException) -> str:
     return getattr(failure.orig if isinstance(failure, DBAPIError) else failure, "sqlstate", None) or ""
 
 
-def _postgres_engine(url: str, *, is_patient: bool = False) -> AsyncEngine:
+def _postgres_engine(url: str, *, is_patient: bool = False) -> SqlEngine:
     """Return an engine; a patient one waits for ever, for changes of tables."""
-    engine = create_async_engine(
+    engine = SqlEngine(
         "postgresql+asyncpg://",
-        async_creator=partial(open_postgres, url, is_patient=is_patient),
+        partial(open_postgres, url, is_patient=is_patient),
         hide_parameters=True,
         **({"poolclass": NullPool} if is_patient else {"pool_size": CONNECTIONS}),
     )
@@ -369,12 +368,10 @@ def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
         raise DisconnectionError
 
 
-def _sqlite_engine(url: str) -> AsyncEngine:
+def _sqlite_engine(url: str) -> SqlEngine:
     address = make_url(url).set(drivername="sqlite+aiosqlite")
     # isolation_level None: Python's driver starts no transaction by itself. We say BEGIN, and which kind.
-    engine = create_async_engine(
-        address, pool_size=CONNECTIONS, connect_args={"isolation_level": None}, hide_parameters=True
-    )
+    engine = SqlEngine(address, pool_size=CONNECTIONS, connect_args={"isolation_level": None}, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

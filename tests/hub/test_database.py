@@ -112,8 +112,9 @@ async def test_the_steps_lead_to_exactly_the_tables_of_the_code(stepped: Databas
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         return compare_metadata(context, metadata), {row[0] for row in connection.execute(text(INDEXES))}
 
-    async with stepped._engine.connect() as connection:  # pyright: ignore[reportPrivateUsage]
-        differences, indexes = await connection.run_sync(compare)
+    connection = await stepped._engine.connect()  # pyright: ignore[reportPrivateUsage]
+    differences, indexes = await connection.run_sync(compare)
+    await connection.close()
 
     assert differences == [], "write the step for it: python -m jackfield_hub.migrations 'What changed'"
     assert any(sql and "UNIQUE" in sql and "state" in sql and "'Deploying'" in sql for sql in indexes)
