@@ -20,6 +20,15 @@ from tests.hub.test_sandbox_faults import is_gone, processes_below
 
 CODE = """
 held = []
+policy_at_birth = os.sched_getscheduler(0)
+
+@small.operation
+def crash() -> dict:
+    os._exit(1)
+
+@small.operation
+def policy() -> dict:
+    return {"at_birth": policy_at_birth}
 
 @small.operation
 def pid() -> dict:
@@ -99,6 +108,19 @@ async def test_who_computes_all_the_time_lets_the_others_go_first(pool: Pool, tm
         while policies(pool) != [os.SCHED_OTHER, os.SCHED_IDLE]:  # noqa: ASYNC110 - the kernel tells nobody
             await asyncio.sleep(0.02)
     await computing
+    assert await is_gone(lambda: policies(pool) != [os.SCHED_OTHER] * 2)
+
+
+async def test_who_comes_for_one_that_crashed_stands_back_until_it_is_calm(pool: Pool, tmp_path: Path):
+    if not may_come_back():
+        pytest.skip("this user may not put a process back in its place")
+    bundle = small_bundle(tmp_path / "bundle", CODE)
+    assert await give(pool, bundle, "policy") == {"at_birth": os.SCHED_OTHER}
+
+    await run(pool, bundle, "crash")
+
+    assert await give(pool, bundle, "policy") == {"at_birth": os.SCHED_IDLE}
+    assert await give(pool, bundle, "policy", organization="charlie") == {"at_birth": os.SCHED_OTHER}
     assert await is_gone(lambda: policies(pool) != [os.SCHED_OTHER] * 2)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 DEATHS = 3
 WINDOW_SECONDS = 60.0
+WARY_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 4.0
 LONGEST_PAUSE_SECONDS = 300.0
 
@@ -45,6 +46,10 @@ class Circuit:
             self._is_trying = False
             self._pause_seconds = FIRST_PAUSE_SECONDS
             self._deaths.clear()
+
+    def has_just_died(self) -> bool:
+        """Return whether the last death is so recent that the next worker may well do the same."""
+        return bool(self._deaths) and self._now() - self._deaths[-1] <= WARY_SECONDS
 
     def is_calm(self) -> bool:
         """Return whether nothing has happened for so long that the circuit is as good as new."""

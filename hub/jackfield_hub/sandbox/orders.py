@@ -15,7 +15,7 @@ class Hire:
     """Fork a worker for the bundle in `folder`. Two descriptors come along: its socket, and the pipe for its stderr.
 
     `scratch` is a folder of its own, in R2. `describes` asks for the manifest too. Longer logs are cut, larger
-    results become an error.
+    results become an error. One that `stands_back` runs only when no others want to, until it was seen to be calm.
     """
 
     kind: ClassVar[str] = "hire"
@@ -26,6 +26,7 @@ class Hire:
     max_result_bytes: int
     max_log_bytes: int
     max_processor_seconds: float
+    stands_back: bool
 
 
 @dataclass(frozen=True)

@@ -24,25 +24,29 @@ class Patrol:
         self._keeper = keeper
         self._scratch = scratch
         self._find = find
+        self.may_reorder = False  #: whether workers can be put behind others and brought back; known once it walks
 
     async def walk(self) -> None:
         """Never return."""
         watch = await asyncio.to_thread(Watch, self._limits.busy_share)
+        self.may_reorder = watch.may_reorder
         while True:
             await asyncio.sleep(self._limits.look_seconds)
             first, workers = self._keeper.pid, self._keeper.workers
             if not first or not workers:
                 continue
-            seen = await asyncio.to_thread(watch.look, first, workers)
-            loaded = [one for one in seen if (link := self._find(one.worker)) and link.is_loaded]
-            for worker, excess in await asyncio.to_thread(self._excesses, watch, seen, loaded):
+            loaded = {worker for worker in workers if (link := self._find(worker)) and link.is_loaded}
+            for worker, excess in await asyncio.to_thread(self._go_round, watch, first, workers, loaded):
                 link = self._find(worker)
                 if link is not None:
                     link.expel(excess)
 
-    def _excesses(self, watch: Watch, seen: list[Seen], loaded: list[Seen]) -> list[tuple[int, OperationError]]:
+    def _go_round(
+        self, watch: Watch, first: int, workers: dict[int, int], loaded: set[int]
+    ) -> list[tuple[int, OperationError]]:
         """Put the workers in order; return who has to go, and why."""
-        watch.put_in_order(loaded)  # to import takes what it takes
+        seen = watch.look(first, workers)
+        watch.put_in_order(one for one in seen if one.worker in loaded)  # to import takes what it takes
         return [(one.worker, excess) for one in seen if (excess := self._excess(one))]
 
     def _excess(self, seen: Seen) -> OperationError | None:

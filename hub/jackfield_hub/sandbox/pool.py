@@ -75,6 +75,7 @@ class Pool:
         self._keeper = Keeper(rung, lowest, self._bury, self._lose_all)
         self._spares = Spares()
         self._scratch = Scratch()
+        self._patrol = Patrol(self.limits, self._keeper, self._scratch, self._link)
         self._hired: dict[int, _Hired] = {}
         self._serving: dict[WorkerKey, WorkerLink] = {}
         self._circuits: dict[WorkerKey, Circuit] = {}
@@ -102,7 +103,7 @@ class Pool:
         if self.rung is not Rung.NAMESPACES:
             self._scratch.open()
         self._keep(self._sweep())
-        self._keep(Patrol(self.limits, self._keeper, self._scratch, self._link).walk())
+        self._keep(self._patrol.walk())
 
     async def stop(self) -> None:
         """Take no more calls, give the open ones a while, then end all workers."""
@@ -240,6 +241,11 @@ class Pool:
                 f"The connector's worker ended too often and is paused: call again in {pause:.0f} seconds."
             )
 
+    def _stands_back(self, key: WorkerKey | None) -> bool:
+        """Return whether a new worker lets the others go first until it is calm: it comes for one that just died."""
+        circuit = self._circuits.get(key) if key else None
+        return circuit is not None and circuit.has_just_died() and self._patrol.may_reorder
+
     # hiring
 
     async def _hire(
@@ -279,6 +285,7 @@ class Pool:
             max_result_bytes=limits.result_bytes,
             max_log_bytes=limits.log_bytes,
             max_processor_seconds=limits.processor_seconds,
+            stands_back=self._stands_back(key),
         )
         link = WorkerLink(number, launcher.hire(order), limits, self._end)
         self.counters["started"] += 1

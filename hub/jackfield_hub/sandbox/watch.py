@@ -15,8 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+STATM_BYTES = 256
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-TICKS = os.sysconf("SC_CLK_TCK")
+PROCESSOR_CLOCK = 2  # the kernel's CPUCLOCK_SCHED
 CALM = 1 / 3  # of what counts as busy
 
 
@@ -33,7 +34,6 @@ class Seen:
 class _Known:
     process_id: int  # on the host
     processor_seconds: float
-    is_behind: bool = False
 
 
 class Watch:
@@ -42,7 +42,7 @@ class Watch:
     def __init__(self, busy_share: float) -> None:
         self._busy_share = busy_share
         self._known: dict[int, _Known] = {}
-        self._may_reorder = may_come_back()
+        self.may_reorder = may_come_back()
         self._last_look = time.monotonic()
 
     def look(self, first: int, workers: Mapping[int, int]) -> list[Seen]:
@@ -54,13 +54,12 @@ class Watch:
 
     def put_in_order(self, seen: Iterable[Seen]) -> None:
         """Let workers that compute all the time run only when no others want to, and bring them back later."""
-        for one in seen if self._may_reorder else ():
-            known = self._known[one.worker]
+        for one in seen if self.may_reorder else ():
+            process_id = self._known[one.worker].process_id
             if one.busy_share > self._busy_share:
-                # Each time anew: a thread it has started in between may not be behind.
-                known.is_behind = _schedule(known.process_id, os.SCHED_IDLE) or known.is_behind
-            elif known.is_behind and one.busy_share < self._busy_share * CALM:
-                known.is_behind = not _schedule(known.process_id, os.SCHED_OTHER)
+                _schedule(process_id, os.SCHED_IDLE)  # each time anew: it may have started threads in between
+            elif one.busy_share < self._busy_share * CALM and _is_behind(process_id):
+                _schedule(process_id, os.SCHED_OTHER)
 
     def _find(self, first: int, workers: Mapping[int, int]) -> None:
         """Learn who is who on the host."""
@@ -112,26 +111,38 @@ def _innermost_id(process_id: int) -> int:
 
 def _look_at(worker: int, known: _Known, seconds: float) -> Seen | None:
     try:
-        resident = int(Path(f"/proc/{known.process_id}/statm").read_text().split()[1]) * PAGE_BYTES
+        resident = _resident_bytes(known.process_id)
     except OSError:
         return None
     before, known.processor_seconds = known.processor_seconds, _processor_seconds(known.process_id)
     return Seen(worker, resident, (known.processor_seconds - before) / seconds)
 
 
+def _resident_bytes(process_id: int) -> int:
+    descriptor = os.open(f"/proc/{process_id}/statm", os.O_RDONLY)  # half of what a pathlib.Path takes
+    try:
+        return int(os.read(descriptor, STATM_BYTES).split()[1]) * PAGE_BYTES
+    finally:
+        os.close(descriptor)
+
+
 def _processor_seconds(process_id: int) -> float:
+    """Return how long all threads of a process have computed."""
+    clock = ~process_id << 3 | PROCESSOR_CLOCK  # clock_getcpuclockid(3), which Python does not have
     with suppress(OSError):
-        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return time.clock_gettime(clock)
     return 0.0
 
 
-def _schedule(process_id: int, policy: int) -> bool:
-    """Give all threads of a process this policy. Return whether that was allowed."""
-    try:
+def _is_behind(process_id: int) -> bool:
+    with suppress(OSError):
+        return os.sched_getscheduler(process_id) == os.SCHED_IDLE
+    return False
+
+
+def _schedule(process_id: int, policy: int) -> None:
+    """Give all threads of a process this policy."""
+    with suppress(PermissionError, FileNotFoundError):
         for thread in os.listdir(f"/proc/{process_id}/task"):  # noqa: PTH208 - names only
             with suppress(ProcessLookupError):
                 os.sched_setscheduler(int(thread), policy, os.sched_param(0))
-    except (PermissionError, FileNotFoundError):
-        return False
-    return True

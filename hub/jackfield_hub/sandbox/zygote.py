@@ -114,6 +114,8 @@ class _Zygote:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _take_seat(connection, stderr)
+            if order.stands_back:
+                os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
             faulthandler.enable(2)
             folder = self._jail.lock(order.worker, Path(order.folder), Path(order.scratch), parent)
             work(order, folder, socket.socket(fileno=WORKER_SOCKET))
