@@ -368,7 +368,7 @@ idempotency_keys = Table(
     Column("route", String(64), primary_key=True),
     Column("key_hash", String(64), primary_key=True),  # SHA-256, in hex
     Column("body_hash", String(64), nullable=False),  # HMAC with the key, in hex
-    Column("answer", LargeBinary, nullable=False),
+    Column("answer", LargeBinary, nullable=False),  # sealed
     Column("created_at", Float, nullable=False),
     Index(None, "organization_id", "created_at"),
 )
@@ -402,7 +402,7 @@ storages = Table(
     Column("owner", String(36), nullable=False),  # a user's or a workspace's id; "" for the connector's own
     Column("version", _big_number, nullable=False),  # goes up with every change
     Column("entries", Integer, nullable=False),  # values and what waits in queues, those that are over included
-    Column("bytes", _big_number, nullable=False),  # of all of them
+    Column("bytes", _big_number, nullable=False),  # of all of them, before they were sealed
     UniqueConstraint("organization_id", "connector", "scope", "owner"),
 )
 
@@ -412,9 +412,11 @@ stored_values = Table(
     Column("storage_id", String(36), ForeignKey("storages.id"), primary_key=True),
     Column("key", String(200), primary_key=True),
     _organization(),
-    Column("content", LargeBinary, nullable=False),  # JSON
+    _id_of("data_keys", "key_id"),
+    Column("content", LargeBinary, nullable=False),  # sealed: JSON
     Column("version", _big_number, nullable=False),
     Column("expires_at", Float),
+    Index(None, "key_id"),
     Index(None, "expires_at"),
 )
 
@@ -425,8 +427,10 @@ queued_values = Table(
     Column("queue", String(200), primary_key=True),
     Column("version", _big_number, primary_key=True),  # the smallest one is the first
     _organization(),
-    Column("content", LargeBinary, nullable=False),  # JSON
+    _id_of("data_keys", "key_id"),
+    Column("content", LargeBinary, nullable=False),  # sealed: JSON
     Column("expires_at", Float),
+    Index(None, "key_id"),
     Index(None, "expires_at"),
 )
 

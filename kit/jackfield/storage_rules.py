@@ -36,6 +36,8 @@ Action = Literal["get", "set", "delete", "add", "append", "pop", "keys", "push",
 Key = Annotated[str, Field(max_length=MAX_KEY_CHARACTERS, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 READING: frozenset[Action] = frozenset({"get", "keys"})
+#: Whose outcome does not depend on what value is there.
+BLIND: frozenset[Action] = frozenset({"set", "delete"})
 OF_QUEUES: frozenset[Action] = frozenset({"push", "take"})
 
 

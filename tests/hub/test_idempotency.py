@@ -225,6 +225,51 @@ async def test_an_auth_sent_again_is_stored_once(hub: Hub, alice: Person, bob: P
     assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
 
 
+async def test_answers_of_deployments_and_auths_are_kept_sealed_and_open_after_a_change_of_keys(
+    alice: Person, settings: Settings, shop: ThirdParty
+) -> None:
+    environments = await alice.get("/core/v1/services/shop/versions/1/environments")
+    auth = {"name": "My shop", "serviceEnvironmentId": environments.json["elements"][0]["id"]}
+    requests = [("/core/v1/authentications", auth), (deploy_path(), deploy_body(connector_zip()))]
+    first = [await send(alice, path, body, "k-1") for path, body in requests]
+
+    kept = b"".join(bytes(row["answer"]) for row in stored(settings, "SELECT answer FROM idempotency_keys"))
+    code, said = await rotate(settings)
+
+    assert code == 0, said
+    assert not any(answer.json["id"].encode() in kept for answer in first)
+    again = [await send(alice, path, body, "k-1") for path, body in requests]
+    assert [(one.body, one.headers[REPLAYED]) for one in again] == [(one.body, "true") for one in first]
+
+
+async def test_a_deployment_whose_answer_does_not_open_is_not_made_again(alice: Person, settings: Settings) -> None:
+    body = deploy_body(connector_zip())
+    for key in ("k-1", "k-2"):
+        await send(alice, deploy_path(), body, key)
+        await deploy_and_wait(alice, connector_zip())
+    answers = {row["key_hash"]: row["answer"] for row in stored(settings, "SELECT * FROM idempotency_keys")}
+    one, other = answers
+    stored(settings, "UPDATE idempotency_keys SET answer = $1 WHERE key_hash = $2", answers[one], other)
+    before = stored_values(settings, "SELECT count(*) FROM deployments")
+
+    again = [await send(alice, deploy_path(), body, key) for key in ("k-1", "k-2")]
+
+    assert sorted((answer.status, answer.json.get("code")) for answer in again)[1] == (409, "answer_lost")
+    assert stored_values(settings, "SELECT count(*) FROM deployments") == before
+
+
+async def test_while_the_master_key_is_away_nothing_is_deployed_with_a_key(
+    hub: Hub, alice: Person, settings: Settings
+) -> None:
+    (settings.data_dir / "keys" / "master.key").unlink()
+    hub.vault = Vault(hub.vault.wrap)
+
+    answer = await send(alice, deploy_path(), deploy_body(connector_zip()), "k-1")
+
+    assert (answer.status, answer.json["code"]) == (503, "master_key_away")
+    assert stored_values(settings, "SELECT count(*) FROM deployments") == [(0,)]
+
+
 SLOW = '''
 import time
 from dataclasses import dataclass

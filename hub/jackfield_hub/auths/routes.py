@@ -17,7 +17,7 @@ from jackfield_hub.auths.shapes import (
     NewAuthentication,
 )
 from jackfield_hub.errors import Forbidden, InvalidInput, NotFound, TooLarge, refusals
-from jackfield_hub.idempotency.shapes import IdempotencyKeyReused, promise_for
+from jackfield_hub.idempotency.shapes import AnswerLost, IdempotencyKeyReused, promise_for
 from jackfield_hub.web import CurrentCaller, CurrentHub, IdempotencyKey, body_of, described_body, say_replayed
 
 router = APIRouter(prefix="/core/v1/authentications", tags=["Authentications"])
@@ -29,7 +29,7 @@ ForceRefresh = Annotated[
 
 @router.post(
     "",
-    responses=refusals(InvalidInput, Forbidden, NotFound, TooLarge, IdempotencyKeyReused),
+    responses=refusals(InvalidInput, Forbidden, NotFound, TooLarge, IdempotencyKeyReused, AnswerLost),
     openapi_extra=described_body(NewAuthentication),
 )
 async def create_auth(

@@ -88,7 +88,7 @@ async def create_auth(hub: Hub, caller: Caller, wanted: NewAuthentication, promi
         known = await idempotency.claim(hub, tx, promise)
         if known is not None:
             return known.decode()
-        await idempotency.keep(tx, promise, auth_id.encode())
+        await idempotency.keep(hub, tx, promise, auth_id.encode())
         sealed = await _sealed(
             hub, tx, caller.organization_id, auth_id, user_data=wanted.user_data, credentials=wanted.credentials
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Table, and_, case, delete, func, or_, select, update
 
 from jackfield.exchange import JsonObject
 from jackfield_hub.auths.sealed_rows import SEALED, SealedRow, SealedTable
@@ -106,7 +106,7 @@ async def list_sealed_with_old_key(tx: Transaction, sealed: SealedTable, limit: 
         select(table, data_keys.c.sealed_key)
         .join(data_keys, data_keys.c.id == table.c.key_id)
         .where(is_old)
-        .order_by(table.c.id)
+        .order_by(*(table.c[name] for name in sealed.row))
         .limit(limit)
         .with_for_update(of=table)  # Postgres: nobody changes them meanwhile. SQLite has one writer.
     )
@@ -116,18 +116,22 @@ async def list_sealed_with_old_key(tx: Transaction, sealed: SealedTable, limit: 
 async def list_one_of_each_key(tx: Transaction, sealed: SealedTable) -> Sequence[SealedRow]:
     """Return one row of this table for each data key that seals any."""
     table = metadata.tables[sealed.name]
-    one_of_each: Select[Any] = select(func.min(table.c.id)).group_by(table.c.key_id)
+    place = [table.c[name] for name in sealed.row]
+    number = func.row_number().over(partition_by=table.c.key_id, order_by=place).label("number")
+    numbered = select(*place, number).subquery()
     rows = await tx.rows(
         select(table, data_keys.c.sealed_key)
         .join(data_keys, data_keys.c.id == table.c.key_id)
-        .where(table.c.id.in_(one_of_each))
+        .join(numbered, and_(*(column == numbered.c[column.name] for column in place)))
+        .where(numbered.c.number == 1)
     )
     return [_to_sealed_row(sealed, row) for row in rows]
 
 
 def _to_sealed_row(sealed: SealedTable, row: RowMapping) -> SealedRow:
     key = SealedKey(row["key_id"], row["organization_id"], row["sealed_key"])
-    return SealedRow(sealed, row["id"], key, {field: row[field] for field in sealed.fields})
+    place = tuple(row[name] for name in sealed.row)
+    return SealedRow(sealed, place, key, {field: row[field] for field in sealed.fields})
 
 
 async def replace_sealed(tx: Transaction, row: SealedRow, key: SealedKey, fields: Mapping[str, bytes]) -> None:
@@ -135,9 +139,13 @@ async def replace_sealed(tx: Transaction, row: SealedRow, key: SealedKey, fields
     table = metadata.tables[row.table.name]
     await tx.execute(
         update(table)
-        .where(table.c.id == row.row_id, table.c.key_id == row.old_key.key_id)
+        .where(*_stands_at(table, row), table.c.key_id == row.old_key.key_id)
         .values(key_id=key.key_id, **fields)
     )
+
+
+def _stands_at(table: Table, row: SealedRow) -> list[ColumnElement[bool]]:
+    return [table.c[name] == value for name, value in zip(row.table.row, row.place, strict=True)]
 
 
 async def insert_auth(tx: Transaction, **values: Any) -> None:

@@ -31,6 +31,7 @@ from jackfield_hub.logs import log
 NONCE_BYTES = 12
 FINGERPRINT_BYTES = 8
 FORMAT = b"\x01"  # the first byte of everything sealed: how to read the rest
+SEAL_BYTES = len(FORMAT) + NONCE_BYTES + 16  # how much longer something is once it is sealed
 OPEN_KEYS = 1000
 OPEN_SECONDS = 3600.0  # how long a data key stays open without anybody asking for the master key again
 

@@ -1,23 +1,17 @@
-"""Answers of calls with an Idempotency-Key: kept for a day, and sealed, for they may hold anything.
-
-    id of the data key │ the answer, sealed for this promise and no other
-
-A rotation does not seal them anew: a data key it has replaced is kept longer than they are (auths/rotation.py).
-"""
+"""Answers of calls with an Idempotency-Key: kept for a day, and sealed (idempotency/sealing.py)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from jackfield_hub.auths import sealing
-from jackfield_hub.auths.vault import DoesNotOpen, MasterKeyAway, SealedKey, Spot, Vault
+from jackfield_hub.auths.vault import DoesNotOpen, MasterKeyAway, SealedKey, Vault
 from jackfield_hub.calls.shapes import KeptCall, PromiseState
 from jackfield_hub.hub import Hub
+from jackfield_hub.idempotency.sealing import key_id_of, open_answer, seal_answer
 from jackfield_hub.idempotency.shapes import Promise
 from jackfield_hub.logs import describe, log
 
-ID_BYTES = 36
-FIELD = "answer"
 _NEWEST = "newest"
 
 
@@ -32,7 +26,7 @@ class Safe:
     def seal(self, output: bytes) -> bytes:
         """Return the answer as it may be stored; nothing when the master key has gone away since the call began."""
         try:
-            return self.key.key_id.encode() + self.vault.seal(self.key, _spot(self.promise), output)
+            return seal_answer(self.vault, self.key, self.promise, output)
         except MasterKeyAway as failure:
             log.error("answer_not_kept", **describe(failure))
             return b""
@@ -54,11 +48,9 @@ async def opened(hub: Hub, promise: Promise, kept: KeptCall) -> KeptCall:
     """
     if kept.state is not PromiseState.DONE:
         return kept
-    key = await _find_key(hub, promise.organization_id, kept.output[:ID_BYTES].decode(errors="replace"))
+    key = await _find_key(hub, promise.organization_id, key_id_of(kept.output))
     try:
-        if key is None:
-            raise DoesNotOpen("its key is not here")
-        return replace(kept, output=hub.vault.unseal(key, _spot(promise), kept.output[ID_BYTES:]))
+        return replace(kept, output=open_answer(hub.vault, key, promise, kept.output))
     except DoesNotOpen as failure:
         log.error("kept_answer_does_not_open", **describe(failure))
         return replace(kept, state=PromiseState.UNKNOWN, output=b"")
@@ -75,7 +67,3 @@ async def _find_key(hub: Hub, organization_id: str, key_id: str) -> SealedKey | 
         if key is not None:
             hub.known_data_keys.remember(place, key, epoch)
     return key
-
-
-def _spot(promise: Promise) -> Spot:
-    return Spot(promise.organization_id, f"{promise.actor} {promise.key_hash} {promise.body_hash}", FIELD)

@@ -11,7 +11,7 @@ from jackfield_hub.deployments import service
 from jackfield_hub.deployments.refusals import BadArchive
 from jackfield_hub.deployments.shapes import DeploymentElement, Submission
 from jackfield_hub.errors import Forbidden, NotFound, TooLarge, refusals
-from jackfield_hub.idempotency.shapes import IdempotencyKeyReused, promise_for
+from jackfield_hub.idempotency.shapes import AnswerLost, IdempotencyKeyReused, promise_for
 from jackfield_hub.web import CurrentCaller, CurrentHub, IdempotencyKey, read_body, say_replayed
 
 router = APIRouter(tags=["Deployments"])
@@ -26,7 +26,7 @@ _BODY: dict[str, Any] = {
 @router.post(
     f"/cdk/v1/deployments/{_CONNECTOR}/{_DEPLOY}",
     response_model_exclude_none=True,
-    responses=refusals(BadArchive, Forbidden, TooLarge, IdempotencyKeyReused),
+    responses=refusals(BadArchive, Forbidden, TooLarge, IdempotencyKeyReused, AnswerLost),
     openapi_extra=_BODY,
 )
 @router.post(

@@ -72,7 +72,7 @@ async def submit(
         if known is not None:
             return DeploymentElement.model_validate_json(known)
         accepted = await _accept(hub, tx, caller, archive, digest)
-        await idempotency.keep(tx, promise, accepted.model_dump_json().encode())
+        await idempotency.keep(hub, tx, promise, accepted.model_dump_json().encode())
         return accepted
 
 

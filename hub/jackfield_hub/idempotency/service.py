@@ -5,14 +5,21 @@ So there is never a request half done: whoever sends it again while it is carrie
 
 from __future__ import annotations
 
+from jackfield_hub.auths import sealing
+from jackfield_hub.auths.vault import DoesNotOpen
 from jackfield_hub.database import Transaction
 from jackfield_hub.hub import Hub
 from jackfield_hub.idempotency import store
-from jackfield_hub.idempotency.shapes import KEPT_SECONDS, IdempotencyKeyReused, Promise
+from jackfield_hub.idempotency.sealing import key_id_of, open_answer, seal_answer
+from jackfield_hub.idempotency.shapes import KEPT_SECONDS, AnswerLost, IdempotencyKeyReused, Promise
+from jackfield_hub.logs import describe, log
 
 
 async def find_answer(hub: Hub, tx: Transaction, promise: Promise | None) -> bytes | None:
-    """Return how the request was answered the first time, or None. Raises IdempotencyKeyReused."""
+    """Return how the request was answered the first time, or None.
+
+    Raises IdempotencyKeyReused, AnswerLost, MasterKeyAway.
+    """
     if promise is None:
         return None
     known = await store.find_promise(tx, promise, hub.clock() - KEPT_SECONDS)
@@ -20,14 +27,15 @@ async def find_answer(hub: Hub, tx: Transaction, promise: Promise | None) -> byt
         return None
     if known["body_hash"] != promise.body_hash:
         raise IdempotencyKeyReused
+    answer = await _opened(hub, tx, promise, known["answer"])
     promise.is_replay = True
-    return known["answer"]
+    return answer
 
 
 async def claim(hub: Hub, tx: Transaction, promise: Promise | None) -> bytes | None:
     """Promise in `tx` to carry the request out; or return how it was answered when somebody was quicker.
 
-    Raises IdempotencyKeyReused. `keep` must follow before the transaction ends.
+    Raises IdempotencyKeyReused, AnswerLost, MasterKeyAway. `keep` must follow before the transaction ends.
     """
     if promise is None:
         return None
@@ -38,7 +46,17 @@ async def claim(hub: Hub, tx: Transaction, promise: Promise | None) -> bytes | N
     return await find_answer(hub, tx, promise)
 
 
-async def keep(tx: Transaction, promise: Promise | None, answer: bytes) -> None:
-    """Store the answer, to be given again."""
+async def keep(hub: Hub, tx: Transaction, promise: Promise | None, answer: bytes) -> None:
+    """Store the answer, sealed, to be given again. Raises MasterKeyAway."""
     if promise is not None:
-        await store.set_answer(tx, promise, answer)
+        key = await sealing.newest_data_key(hub.vault, tx, promise.organization_id, hub.clock())
+        await store.set_answer(tx, promise, seal_answer(hub.vault, key, promise, answer))
+
+
+async def _opened(hub: Hub, tx: Transaction, promise: Promise, kept: bytes) -> bytes:
+    key = await sealing.find_data_key(tx, promise.organization_id, key_id_of(kept))
+    try:
+        return open_answer(hub.vault, key, promise, kept)
+    except DoesNotOpen as failure:
+        log.error("kept_answer_does_not_open", **describe(failure))
+        raise AnswerLost from None

@@ -2,6 +2,7 @@
 
 IdempotencyKeyReused 422     the key was sent with another request
 IdempotencyInProgress 409    the first request is still being carried out
+AnswerLost            409    the first request was carried out, and nobody knows any more how it was answered
 """
 
 from __future__ import annotations
@@ -38,6 +39,17 @@ class IdempotencyInProgress(Conflict):
     def __init__(self) -> None:
         message = "The first request with this Idempotency-Key is still being carried out; ask again for its outcome"
         super().__init__(message, {"Retry-After": "1"})
+
+
+class AnswerLost(Conflict):
+    """The first request was carried out, but its answer was sealed with a key this hub does not have any more."""
+
+    code = "answer_lost"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The first request with this Idempotency-Key was carried out, but its answer is lost; look what came of it"
+        )
 
 
 @dataclass(slots=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Table, and_, delete, func, insert, or_, select, union, update
+from sqlalchemy import ColumnElement, RowMapping, Select, Table, and_, delete, func, insert, or_, select, union, update
 
-from jackfield.storage_rules import Kept
+from jackfield_hub.auths.vault import SEAL_BYTES, SealedKey
 from jackfield_hub.database import Transaction
-from jackfield_hub.storage.shapes import OpenStorage, Place
-from jackfield_hub.tables import queued_values, storages, stored_values
+from jackfield_hub.storage.shapes import OpenStorage, Place, SealedValue
+from jackfield_hub.tables import data_keys, queued_values, storages, stored_values
 
 
 async def find_storage(tx: Transaction, place: Place) -> OpenStorage | None:
@@ -57,19 +58,14 @@ async def count_bytes(tx: Transaction, organization_id: str) -> int:
     return int(await tx.scalar(total.where(storages.c.organization_id == organization_id)))
 
 
-async def find_value(tx: Transaction, storage_id: str, key: str) -> Kept | None:
+async def find_value(tx: Transaction, storage_id: str, key: str) -> SealedValue | None:
     """Return the value under a key, even if its time is over."""
-    row = await tx.one_or_none(
-        select(stored_values.c.content, stored_values.c.version, stored_values.c.expires_at).where(
-            _is_value(storage_id, key)
-        )
-    )
-    return None if row is None else Kept(**row)
+    return await _find(tx, _sealed_in(stored_values).where(_is_value(storage_id, key)))
 
 
-async def put_value(tx: Transaction, storage: OpenStorage, key: str, kept: Kept, *, is_new: bool) -> None:
+async def put_value(tx: Transaction, storage: OpenStorage, key: str, value: SealedValue, *, is_new: bool) -> None:
     """Keep a value under a key, where there is one or where there is none."""
-    said = {"content": kept.content, "version": kept.version, "expires_at": kept.expires_at}
+    said = _said_of(value)
     if not is_new:
         await tx.execute(update(stored_values).where(_is_value(storage.storage_id, key)).values(**said))
         return
@@ -96,18 +92,10 @@ async def list_keys(
     return [row["key"] for row in await tx.rows(found.order_by(key).limit(limit))]
 
 
-async def insert_queued(tx: Transaction, storage: OpenStorage, queue: str, kept: Kept) -> None:
+async def insert_queued(tx: Transaction, storage: OpenStorage, queue: str, value: SealedValue) -> None:
     """Put something at the end of a queue: its version is larger than those of all others."""
-    await tx.execute(
-        insert(queued_values).values(
-            storage_id=storage.storage_id,
-            organization_id=storage.organization_id,
-            queue=queue,
-            version=kept.version,
-            content=kept.content,
-            expires_at=kept.expires_at,
-        )
-    )
+    about = {"storage_id": storage.storage_id, "organization_id": storage.organization_id, "queue": queue}
+    await tx.execute(insert(queued_values).values(**about, **_said_of(value)))
 
 
 async def count_queued(tx: Transaction, storage_id: str, queue: str, now: float) -> int:
@@ -116,15 +104,10 @@ async def count_queued(tx: Transaction, storage_id: str, queue: str, now: float)
     return await tx.scalar(waiting.where(_is_queue(storage_id, queue), _is_live(queued_values, now)))
 
 
-async def find_first(tx: Transaction, storage_id: str, queue: str, now: float) -> Kept | None:
+async def find_first(tx: Transaction, storage_id: str, queue: str, now: float) -> SealedValue | None:
     """Return what has waited longest in a queue."""
-    row = await tx.one_or_none(
-        select(queued_values.c.content, queued_values.c.version, queued_values.c.expires_at)
-        .where(_is_queue(storage_id, queue), _is_live(queued_values, now))
-        .order_by(queued_values.c.version)
-        .limit(1)
-    )
-    return None if row is None else Kept(**row)
+    waiting = _sealed_in(queued_values).where(_is_queue(storage_id, queue), _is_live(queued_values, now))
+    return await _find(tx, waiting.order_by(queued_values.c.version).limit(1))
 
 
 async def delete_queued(tx: Transaction, storage_id: str, queue: str, version: int) -> None:
@@ -133,13 +116,13 @@ async def delete_queued(tx: Transaction, storage_id: str, queue: str, version: i
 
 
 async def delete_expired(tx: Transaction, storage_id: str, now: float) -> tuple[int, int]:
-    """Forget what is over in a storage; return how many entries and bytes that were."""
+    """Forget what is over in a storage; return how many entries and bytes that were, before they were sealed."""
     sizes: list[int] = []
     for table in (stored_values, queued_values):
         over = delete(table).where(table.c.storage_id == storage_id, table.c.expires_at <= now)
         gone = await tx.rows(over.returning(func.length(table.c.content).label("size")))
         sizes += [row["size"] for row in gone]
-    return len(sizes), sum(sizes)
+    return len(sizes), sum(sizes) - len(sizes) * SEAL_BYTES
 
 
 async def list_expired(tx: Transaction, now: float, limit: int) -> Sequence[RowMapping]:
@@ -169,6 +152,28 @@ async def delete_storages_of(tx: Transaction, organization_id: str, user_id: str
     for table in (stored_values, queued_values):
         await tx.execute(delete(table).where(table.c.storage_id.in_(ids)))
     await tx.execute(delete(storages).where(theirs))
+
+
+def _sealed_in(table: Table) -> Select[Any]:
+    values = [table.c[name] for name in ("key_id", "organization_id", "content", "version", "expires_at")]
+    return select(*values, data_keys.c.sealed_key).join(data_keys, data_keys.c.id == table.c.key_id)
+
+
+async def _find(tx: Transaction, wanted: Select[Any]) -> SealedValue | None:
+    row = await tx.one_or_none(wanted)
+    if row is None:
+        return None
+    key = SealedKey(row["key_id"], row["organization_id"], row["sealed_key"])
+    return SealedValue(key, row["content"], row["version"], row["expires_at"])
+
+
+def _said_of(value: SealedValue) -> dict[str, Any]:
+    return {
+        "key_id": value.key.key_id,
+        "content": value.content,
+        "version": value.version,
+        "expires_at": value.expires_at,
+    }
 
 
 def _is_value(storage_id: str, key: str) -> ColumnElement[bool]:

@@ -482,27 +482,33 @@ def upgrade() -> None:
     sa.Column('queue', sa.String(length=200), nullable=False),
     sa.Column('version', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('key_id', sa.String(length=36), nullable=False),
     sa.Column('content', sa.LargeBinary(), nullable=False),
     sa.Column('expires_at', sa.Float(), nullable=True),
+    sa.ForeignKeyConstraint(['key_id'], ['data_keys.id'], name=op.f('fk_queued_values_key_id')),
     sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_queued_values_organization_id')),
     sa.ForeignKeyConstraint(['storage_id'], ['storages.id'], name=op.f('fk_queued_values_storage_id')),
     sa.PrimaryKeyConstraint('storage_id', 'queue', 'version', name=op.f('pk_queued_values'))
     )
     with op.batch_alter_table('queued_values', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_queued_values_expires_at'), ['expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_queued_values_key_id'), ['key_id'], unique=False)
 
     op.create_table('stored_values',
     sa.Column('storage_id', sa.String(length=36), nullable=False),
     sa.Column('key', sa.String(length=200), nullable=False),
     sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('key_id', sa.String(length=36), nullable=False),
     sa.Column('content', sa.LargeBinary(), nullable=False),
     sa.Column('version', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('expires_at', sa.Float(), nullable=True),
+    sa.ForeignKeyConstraint(['key_id'], ['data_keys.id'], name=op.f('fk_stored_values_key_id')),
     sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_stored_values_organization_id')),
     sa.ForeignKeyConstraint(['storage_id'], ['storages.id'], name=op.f('fk_stored_values_storage_id')),
     sa.PrimaryKeyConstraint('storage_id', 'key', name=op.f('pk_stored_values'))
     )
     with op.batch_alter_table('stored_values', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_stored_values_expires_at'), ['expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_stored_values_key_id'), ['key_id'], unique=False)
 
     # ### end Alembic commands ###
