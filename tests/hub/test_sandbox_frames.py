@@ -147,11 +147,10 @@ def test_threads_that_write_at_the_same_time_never_tear_a_frame():
     threads = [threading.Thread(target=write, args=(body,)) for body in bodies]
     for thread in threads:
         thread.start()
+    parser = frames.Parser(frames.FROM_WORKER)
     arrived: list[bytes] = []
-    for some in frames.read_frames(theirs, frames.Parser(frames.FROM_WORKER)):
-        arrived += [frame.body for frame in some]
-        if len(arrived) == 20 * len(bodies):
-            break
+    while len(arrived) < 20 * len(bodies):
+        arrived += [frame.body for frame in frames.read(theirs, parser)]
 
     assert sorted(arrived) == sorted(20 * bodies)
     ours.close()

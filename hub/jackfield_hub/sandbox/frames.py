@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 import socket
 import struct
-from collections.abc import Iterator
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -215,10 +214,15 @@ def _end_of_frame(view: memoryview, start: int) -> int | None:
     return end if end <= len(view) else None
 
 
-def read_frames(connection: socket.socket, parser: Parser) -> Iterator[list[Frame]]:
-    """Yield what each blocking read completes, until the other side closes. Raises FrameBroken."""
-    while data := connection.recv(READ_BYTES):
-        yield parser.feed(data)
+def read(connection: socket.socket, parser: Parser) -> list[Frame]:
+    """Wait until something arrives; return the frames it completes.
+
+    Raises EOFError when the other side has closed, and FrameBroken.
+    """
+    data = connection.recv(READ_BYTES)
+    if not data:
+        raise EOFError
+    return parser.feed(data)
 
 
 def check_json_object(content: bytes) -> dict[str, Any]:

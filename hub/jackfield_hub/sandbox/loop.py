@@ -21,6 +21,7 @@ import uvloop
 
 from jackfield.errors import ConnectorError
 from jackfield_hub.sandbox import frames
+from jackfield_hub.sandbox.crew import Answer
 from jackfield_hub.sandbox.desk import Desk
 from jackfield_hub.sandbox.exchanges import Exchanges, TaskTransport
 from jackfield_hub.sandbox.meter import Meter, Share
@@ -43,10 +44,11 @@ _CALL: ContextVar[_OpenCall] = ContextVar("call")
 class Loop:
     """The loop of one worker. All its methods but `serve` are for the loop's own thread."""
 
-    def __init__(self, desk: Desk, exchanges: Exchanges, outbox: Outbox, meter: Meter) -> None:
+    def __init__(self, desk: Desk, outbox: Outbox, meter: Meter) -> None:
         self._desk = desk
-        self._exchanges = exchanges
+        self._exchanges = Exchanges(self._post)
         self._outbox = outbox
+        self._is_flushing = False
         self._meter = meter
         self._calls: dict[int, _OpenCall] = {}
         # asyncio's own loop begins with a pair of sockets, which a worker must not make. So does this one, but in
@@ -84,6 +86,10 @@ class Loop:
         context.run(_CALL.set, opened)
         opened.task = self._loop.create_task(self._answer(frame, opened), context=context)
 
+    def take(self, answer: Answer) -> bool:
+        """Hand an answer to the task that waits for it. Returns whether it was for a task."""
+        return self._exchanges.take(answer)
+
     def cancel(self, call_id: int) -> None:
         """Nobody waits for this call any more."""
         opened = self._calls.get(call_id)
@@ -91,7 +97,7 @@ class Loop:
             opened.task.cancel()
 
     async def _answer(self, frame: frames.Call, opened: _OpenCall) -> None:
-        answer = await self._desk.run_async(frame, TaskTransport(frame.call_id, self._exchanges, self._post))
+        answer = await self._desk.run_async(frame, TaskTransport(frame.call_id, self._exchanges))
         del self._calls[frame.call_id]
         for helper in opened.helpers:
             helper.cancel()
@@ -99,8 +105,14 @@ class Loop:
 
     def _post(self, frame: bytes) -> None:
         """Leave the frame for one write at the end of this turn of the loop."""
-        if self._outbox.leave(frame):
-            self._loop.call_soon(self._outbox.flush)
+        self._outbox.leave(frame)
+        if not self._is_flushing:
+            self._is_flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._is_flushing = False
+        self._outbox.flush()
 
 
 def _make_task(

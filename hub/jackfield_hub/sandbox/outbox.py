@@ -6,6 +6,8 @@ import socket
 import threading
 from collections import deque
 
+FULL = 32  # frames: more would keep the hub waiting
+
 
 class Outbox:
     """Writes frames from many threads, several at a time.
@@ -24,10 +26,11 @@ class Outbox:
         self._waiting.append(frame)
         self.flush()
 
-    def leave(self, frame: bytes) -> bool:
-        """Leave the frame for the next `flush`. Returns whether it is the first that waits for one."""
+    def leave(self, frame: bytes) -> None:
+        """Leave the frame for the next `flush`, which comes when nobody has anything else to do."""
         self._waiting.append(frame)
-        return len(self._waiting) == 1
+        if len(self._waiting) >= FULL:
+            self.flush()
 
     def flush(self) -> None:
         """Write what waits."""

@@ -1,8 +1,7 @@
 """The inside of a worker: imports one connector, then runs its operations until the socket closes.
 
-    reader       recv → frames → a call goes to the crew or the loop, an answer goes to whoever waits for it
-    crew         threads, for plain functions: runner.run → http frames out, answers in → log and result frames out
-    loop         one thread, for `async def`: the same with tasks; where there is one, it is the reader too
+    crew         threads, for plain functions: frames in → runner.run → http frames out, answers in → log and result out
+    loop         one thread, for `async def`: the same with tasks; where there is one, it reads for the crew too
 
 The worker has this one socket and nothing else: what it asks of the network, the platform does for it.
 """
@@ -15,15 +14,16 @@ import sys
 import traceback
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 
 import orjson
 
 from jackfield.connector import Connector
 from jackfield.project import load, open_project
 from jackfield_hub.sandbox import frames
-from jackfield_hub.sandbox.crew import Crew, name_the_limit
+from jackfield_hub.sandbox.crew import Answer, Crew, name_the_limit
 from jackfield_hub.sandbox.desk import Desk, cut
-from jackfield_hub.sandbox.exchanges import Exchanges, ThreadTransport
+from jackfield_hub.sandbox.exchanges import ThreadTransport
 from jackfield_hub.sandbox.loop import Loop
 from jackfield_hub.sandbox.meter import Meter
 from jackfield_hub.sandbox.orders import Hire
@@ -66,37 +66,39 @@ class _Worker:
     def __init__(self, order: Hire, connector: Connector, outbox: Outbox, prints: Prints) -> None:
         self._outbox = outbox
         self._desk = Desk(order, connector, prints)
-        self._exchanges = Exchanges()
         self._meter = Meter(order.max_processor_seconds, self._overspent)
-        self._crew = Crew()
-        needs_loop = self._desk.has_async_operations
-        self._loop = Loop(self._desk, self._exchanges, outbox, self._meter) if needs_loop else None
 
     def serve(self, connection: socket.socket) -> None:
+        """Answer calls until the other side closes."""
         parser = frames.Parser(frames.TO_WORKER)
-        if self._loop is not None:
-            self._loop.serve(connection, parser, self._take)
+        if self._desk.has_async_operations:
+            self._serve_on_loop(connection, parser)
             return
-        for arrived in frames.read_frames(connection, parser):
-            for frame in arrived:
-                self._take(frame)
+        crew = Crew(partial(frames.read, connection, parser), self._answer, self._outbox)
+        crew.start()
+        crew.join()
 
-    def _take(self, frame: frames.Frame) -> None:
-        if isinstance(frame, frames.Call):
-            if self._loop is not None and self._desk.is_async(frame):
-                self._loop.start(frame)
-            else:
-                self._crew.run(partial(self._answer, frame))
-        elif isinstance(frame, frames.HttpAnswer | frames.HttpKept | frames.HttpFailed):
-            self._exchanges.take(frame)
-        elif isinstance(frame, frames.Cancel) and self._loop is not None:
-            self._loop.cancel(frame.call_id)
+    def _serve_on_loop(self, connection: socket.socket, parser: frames.Parser) -> None:
+        """The same, where the loop has to read: what is for threads is passed on to them."""
+        loop = Loop(self._desk, self._outbox, self._meter)
+        passed_on: SimpleQueue[frames.Frame] = SimpleQueue()
+        crew = Crew(lambda: [passed_on.get()], self._answer, self._outbox)
 
-    def _answer(self, frame: frames.Call) -> None:
-        """Run one call on this thread, and send what comes of it."""
+        def take(frame: frames.Frame) -> None:
+            if isinstance(frame, frames.Cancel):
+                loop.cancel(frame.call_id)
+            elif isinstance(frame, frames.Call) and self._desk.is_async(frame):
+                loop.start(frame)
+            elif isinstance(frame, frames.Call) or (isinstance(frame, Answer) and not loop.take(frame)):
+                crew.start()
+                passed_on.put(frame)
+
+        loop.serve(connection, parser, take)
+
+    def _answer(self, crew: Crew, frame: frames.Call) -> bytes:
+        """Run one call on this thread; return what comes of it."""
         with self._meter.measured(frame.call_id):
-            answer = self._desk.run(frame, ThreadTransport(frame.call_id, self._exchanges, self._outbox))
-        self._outbox.send(answer)
+            return self._desk.run(frame, ThreadTransport(frame.call_id, crew))
 
     def _overspent(self, call_id: int) -> None:
         self._outbox.send(frames.encode(frames.Overspent(call_id)))
