@@ -64,7 +64,7 @@ def with_credential(request: Request, place: Place, name: str, value: str) -> Re
 def with_header(request: Request, name: str, value: str) -> Request:
     """Return the request with this header and no other of that name: a connector cannot sign in beside us."""
     lower = name.lower()
-    kept = (pair for pair in request.headers if pair[0].lower() != lower)
+    kept = [pair for pair in request.headers if pair[0].lower() != lower]
     return request.with_headers((*kept, (name, value)))
 
 

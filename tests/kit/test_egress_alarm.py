@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
-from jackfield.egress.alarm import Alarm
+from jackfield.egress.alarm import Alarms
 
 LONG = 60.0
 
 
-async def wait(seconds: float) -> str:
-    alarm = Alarm(seconds)
+async def wait(seconds: float, alarms: Alarms | None = None) -> str:
+    alarm = (alarms or Alarms()).set(time.monotonic() + seconds)
     try:
         await asyncio.sleep(LONG)
         return "slept"
@@ -49,6 +50,19 @@ async def test_an_outer_timeout_is_not_taken_for_it() -> None:
 
 
 async def test_a_stopped_alarm_does_not_ring() -> None:
-    Alarm(0.001).stop()
+    alarms = Alarms()
+    alarms.set(time.monotonic() + 0.001).stop()
 
-    await asyncio.sleep(0.01)
+    assert await wait(0.02, alarms) == "rang"
+
+
+async def test_those_whose_time_is_over_are_cancelled_and_nobody_else() -> None:
+    alarms = Alarms()
+    slow = asyncio.create_task(wait(LONG, alarms))
+    quick = [asyncio.create_task(wait(seconds, alarms)) for seconds in (0.03, 0.01, 0.02, 0.01, -1)]
+
+    assert await asyncio.gather(*quick) == ["rang"] * 5
+    assert not slow.done()
+    slow.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await slow

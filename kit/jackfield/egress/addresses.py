@@ -33,11 +33,16 @@ class AddressBook:
         self._known: dict[tuple[str, int], tuple[float, tuple[str, ...]]] = {}
         self._asking: dict[tuple[str, int], asyncio.Task[tuple[str, ...]]] = {}
 
+    def known(self, host: str, port: int) -> tuple[str, ...] | None:
+        """Return the addresses of a host that we have asked for a moment ago."""
+        known = self._known.get((host, port))
+        return known[1] if known and time.monotonic() < known[0] else None
+
     async def find(self, host: str, port: int) -> tuple[str, ...]:
         """Return the addresses of a host. Raises NoAnswer when it has none, TimedOut when nobody says."""
-        known = self._known.get((host, port))
-        if known and time.monotonic() < known[0]:
-            return known[1]
+        known = self.known(host, port)
+        if known is not None:
+            return known
         task = self._asking.get((host, port))
         if task is None:
             task = self._asking[host, port] = asyncio.create_task(self._ask(host, port))

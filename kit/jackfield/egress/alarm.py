@@ -1,30 +1,72 @@
-"""The deadline of one request."""
+"""The deadlines of requests."""
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
+
+EARLY_SECONDS = 0.002  # an event loop's clock counts milliseconds
 
 
-class Alarm:
-    """Cancels the task that made it after so many seconds, unless it is stopped before.
+class Alarms:
+    """Cancels tasks whose time is over. Belongs to one event loop, of which it uses one timer for all of them.
 
-    It does what `asyncio.timeout` does, for code that is run thousands of times a second: that takes three times as
-    long. Whoever catches the cancellation asks `was_it`, and lets it go on when it was somebody else's.
+    `asyncio.timeout` has one for each, which takes ten times as long; here requests go by thousands a second, and
+    hardly one of them is ever late.
     """
 
-    __slots__ = ("_cancelled_before", "_has_rung", "_task", "_timer")
+    def __init__(self) -> None:
+        self._set: set[Alarm] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
 
-    def __init__(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
+    def set(self, at: float) -> Alarm:
+        """Return an alarm that cancels this task at a moment of `time.monotonic()`, unless it is stopped before.
+
+        Whoever catches the cancellation asks `was_it`, and lets it go on when it was somebody else's.
+        """
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("an alarm needs a task to cancel")
+        alarm = Alarm(self, task, at)
+        self._set.add(alarm)
+        if at < self._rings_at:
+            self._ring_at(at)
+        return alarm
+
+    def forget(self, alarm: Alarm) -> None:
+        self._set.discard(alarm)
+
+    def _ring_at(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = at
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, at - time.monotonic()), self._ring)
+
+    def _ring(self) -> None:
+        self._timer, self._rings_at = None, math.inf
+        now = time.monotonic() + EARLY_SECONDS
+        for alarm in [alarm for alarm in self._set if alarm.at <= now]:
+            self._set.discard(alarm)
+            alarm.ring()
+        if self._set:
+            self._ring_at(min(alarm.at for alarm in self._set))
+
+
+class Alarm:
+    """The deadline of one task. Made by `Alarms.set`."""
+
+    __slots__ = ("_alarms", "_cancelled_before", "_has_rung", "_task", "at")
+
+    def __init__(self, alarms: Alarms, task: asyncio.Task[object], at: float) -> None:
+        self._alarms = alarms
         self._task = task
         self._cancelled_before = task.cancelling()
         self._has_rung = False
-        self._timer = loop.call_later(seconds, self._ring) if seconds > 0 else loop.call_soon(self._ring)
+        self.at = at
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
         self._has_rung = True
         self._task.cancel()
 
@@ -34,6 +76,6 @@ class Alarm:
 
     def stop(self) -> None:
         """To be called once, whatever has happened."""
-        self._timer.cancel()
+        self._alarms.forget(self)
         if self._has_rung:
             self._task.uncancel()

@@ -25,6 +25,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import StreamReader
 from yarl import URL
 
+from jackfield.egress.headers import has_header
 from jackfield.egress.inflate import ACCEPT_ENCODING, BodyRefused, body_reader
 from jackfield.egress.limits import Limits
 from jackfield.egress.streams import Sink, Source, answered_while, write_all
@@ -123,13 +124,13 @@ class AiohttpWire:
             message, stream = await answered_while(_write_streamed(protocol, hop, source), _read_head(protocol))
         headers, coding = self._headers(message), message.headers.get("Content-Encoding", "")
         if hop.streams is not None and hop.streams.takes(message.code):
-            await self._keep_body(stream, coding, Response(message.code, _as_decoded(headers)), hop.streams.sink)
+            await self._keep_body(stream, coding, Response(message.code, _decoded(headers)), hop.streams.sink)
             body = b""
         else:
             body = await self._read_body(stream, coding)
         if not protocol.transport or not protocol.transport.get_write_buffer_size():
             connection.release()
-        return Response(message.code, _as_decoded(headers) if body else headers, body)
+        return Response(message.code, _decoded(headers) if coding and body else headers, body, hop.url)
 
     def _expect_answer(self, protocol: ResponseHandler, method: str) -> None:
         limits = self._limits
@@ -148,15 +149,16 @@ class AiohttpWire:
         raw = message.raw_headers
         if sum([len(name) + len(value) for name, value in raw]) > self._limits.max_header_bytes:
             raise Unusable("answered something that is not HTTP, or headers that are too long")
-        return tuple([(_text(name), _text(value)) for name, value in raw])
+        try:
+            return tuple([(name.decode(), value.decode()) for name, value in raw])
+        except UnicodeDecodeError:
+            return tuple([(_text(name), _text(value)) for name, value in raw])
 
     async def _read_body(self, stream: StreamReader, coding: str) -> bytes:
-        reader = body_reader(coding, self._limits)
-        started, received = time.monotonic(), 0
+        reader, pace = body_reader(coding, self._limits), _Pace(self._limits)
         while piece := await stream.readany():
             reader.feed(piece)
-            received += len(piece)
-            self._check_pace(received, time.monotonic() - started)
+            pace.check(len(piece))
         return reader.finish()
 
     async def _keep_body(self, stream: StreamReader, coding: str, head: Response, sink: Sink | None) -> None:
@@ -164,25 +166,38 @@ class AiohttpWire:
         assert sink is not None, "streams take no answers without one"
         reader = body_reader(coding, replace(self._limits, max_raw_bytes=sys.maxsize, max_body_bytes=sys.maxsize))
         await sink.begin(head)
-        started, received = time.monotonic(), 0
+        pace = _Pace(self._limits)
         while piece := await stream.readany():
             reader.feed(piece)
-            received += len(piece)
-            self._check_pace(received, time.monotonic() - started)
+            pace.check(len(piece))
             await sink.write(reader.take())
         await sink.write(reader.finish())
         await sink.end()
-
-    def _check_pace(self, received: int, seconds: float) -> None:
-        is_slow = received < self._limits.slow_bytes_per_second * seconds
-        if is_slow and seconds > self._limits.slow_after_seconds:
-            raise BodyRefused(f"sends its answer at less than {self._limits.slow_bytes_per_second} bytes a second")
 
     async def close(self) -> None:
         if self._connector is not None:
             await self._connector.close()
             # TLS connections say goodbye in a callback of their own.
             await asyncio.sleep(0)
+
+
+class _Pace:
+    """Loses patience with a body that comes too slowly."""
+
+    __slots__ = ("_least_per_second", "_patient_until", "_received", "_started")
+
+    def __init__(self, limits: Limits) -> None:
+        self._started = time.monotonic()
+        self._patient_until = self._started + limits.slow_after_seconds
+        self._least_per_second = limits.slow_bytes_per_second
+        self._received = 0
+
+    def check(self, more: int) -> None:
+        """Count a piece. Raises BodyRefused."""
+        self._received += more
+        now = time.monotonic()
+        if now > self._patient_until and self._received < self._least_per_second * (now - self._started):
+            raise BodyRefused(f"sends its answer at less than {self._least_per_second} bytes a second")
 
 
 def _write(transport: asyncio.WriteTransport, hop: Hop) -> None:
@@ -207,7 +222,7 @@ def _head(hop: Hop, body_bytes: int | None) -> bytes:
         f"{request.method} {hop.target.path_and_query} HTTP/1.1",
         f"Host: {hop.target.host_and_port}",
         f"Accept-Encoding: {ACCEPT_ENCODING}",
-        *[f"{name}: {value}" for name, value in request.headers],
+        *[f"{name}: {value}" for name, value in hop.headers],
     ]
     if body_bytes is not None:
         lines.append(f"Content-Length: {body_bytes}")
@@ -277,9 +292,9 @@ def _text(content: bytes) -> str:
         return content.decode("latin-1")
 
 
-def _as_decoded(headers: Headers) -> Headers:
-    """Return the headers without those that describe the body as it was on the wire."""
-    if not any(name.lower() == "content-encoding" for name, _ in headers):
+def _decoded(headers: Headers) -> Headers:
+    """Return the headers of a compressed answer without those that describe the body as it was on the wire."""
+    if not has_header(headers, "content-encoding"):
         return headers
     return tuple(pair for pair in headers if pair[0].lower() not in ("content-encoding", "content-length"))
 

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from jackfield.egress.addresses import AddressBook, Resolve, system_resolver
-from jackfield.egress.alarm import Alarm
+from jackfield.egress.alarm import Alarms
 from jackfield.egress.breaker import BROKEN_STATUSES, Breaker, Dealings, Hosts
 from jackfield.egress.client import AiohttpWire
 from jackfield.egress.grant import Grant
-from jackfield.egress.headers import checked_headers
+from jackfield.egress.headers import checked_headers, has_header
 from jackfield.egress.limits import Limits
 from jackfield.egress.policy import AddressPolicy, Target, parse_url
 from jackfield.egress.redaction import Redactor, Redactors
@@ -35,7 +35,7 @@ from jackfield.egress.streams import Streams
 from jackfield.egress.terms import NO_TERMS, Attempt, Terms
 from jackfield.egress.wire import Hop, NotConnected, Wire, WireFailure
 from jackfield.errors import NoAnswer, NotAllowed, OperationError, TimedOut
-from jackfield.exchange import Request, Response
+from jackfield.exchange import Headers, Request, Response
 
 _USUAL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _METHOD = re.compile(r"(?!CONNECT$|TRACE$)[A-Z]{1,20}")
@@ -74,6 +74,7 @@ class Engine:
         self._wire: Wire = AiohttpWire(self._limits, tls)
         self._hosts = Hosts(self._limits)
         self._redactors = Redactors()
+        self._alarms = Alarms()
         self._terms = terms
         self._watch = watch
 
@@ -106,15 +107,15 @@ class Engine:
 
     async def _in_time(self, errand: _Errand) -> Response:
         target = parse_url(errand.request.url)
-        seconds = errand.deadline - time.monotonic()
-        alarm = Alarm(seconds)
+        began = time.monotonic()
+        alarm = self._alarms.set(errand.deadline)
         try:
             return await self._follow(errand, target)
         except asyncio.CancelledError:
             if not alarm.was_it():
                 raise
             raise TimedOut(
-                f"{target.host_and_port} did not answer within {max(seconds, 0):.3g} seconds. "
+                f"{target.host_and_port} did not answer within {max(errand.deadline - began, 0):.3g} seconds. "
                 "Try again later, or ask it for less at a time."
             ) from None
         finally:
@@ -156,16 +157,16 @@ class Engine:
         errand.grant.check(target)
         terms = self._terms(errand.grant.owner)
         addresses = await self._allowed_addresses(terms.widen(errand.grant.addresses), target)
-        request, signed_target = _signed(errand, target)
-        hops = [Hop(request, signed_target, address, terms.tls, errand.streams) for address in addresses]
+        request, headers, signed_target = _signed(errand, target)
+        url, streams = target.url, errand.streams
+        hops = [Hop(request, headers, signed_target, url, address, terms.tls, streams) for address in addresses]
         if dealings.bucket:
             await asyncio.sleep(dealings.bucket.take())
         response: Response | None = None
         began = time.perf_counter()
         try:
             response = await self._watched(hops, dealings.breaker, errand.deadline)
-            # The URL of an answer is the one before signing in: a key in the query stays out of it.
-            return Response(response.status, response.headers, response.body, target.url)
+            return response
         finally:
             if self._watch is not None:
                 milliseconds = (time.perf_counter() - began) * 1000
@@ -176,7 +177,7 @@ class Engine:
         breaker.enter()
         has_worked: bool | None = None
         try:
-            response = await self._first_answer(hops)
+            response = await (self._wire.exchange(hops[0]) if len(hops) == 1 else self._first_answer(hops))
             has_worked = response.status not in BROKEN_STATUSES
             return response
         except WireFailure:
@@ -199,10 +200,11 @@ class Engine:
 
     async def _allowed_addresses(self, policy: AddressPolicy, target: Target) -> list[str]:
         """Return the addresses to try, in order. One forbidden address among them forbids the host: it is a trick."""
-        named = target.address
-        known = [str(named)] if named else await self._addresses.find(target.host, target.port)
-        checked = [str(policy.check(address)) for address in known]
-        return checked[: self._limits.max_addresses]
+        if target.address is not None:
+            return [policy.check(target.host)]
+        known = self._addresses.known(target.host, target.port)
+        addresses = known or await self._addresses.find(target.host, target.port)
+        return [policy.check(address) for address in addresses][: self._limits.max_addresses]
 
 
 def _attempt(errand: _Errand, target: Target, number: int, response: Response | None, milliseconds: float) -> Attempt:
@@ -232,16 +234,16 @@ def _check(request: Request, limits: Limits) -> None:
         raise NotAllowed(f"A request may carry {limits.max_request_bytes:,} bytes; this one has {len(request.body):,}.")
 
 
-def _signed(errand: _Errand, target: Target) -> tuple[Request, Target]:
-    """Return the request as it is sent, and its URL: a key may have been added to the query."""
+def _signed(errand: _Errand, target: Target) -> tuple[Request, Headers, Target]:
+    """Return the request as it is sent, its headers, and its URL: a key may have been added to the query."""
     request = errand.grant.sign(errand.request) if errand.is_signed_in else errand.request
     signed_target = target if request.url is errand.request.url else parse_url(request.url)
     if request.body and errand.streams is not None and errand.streams.source is not None:
         raise NotAllowed("This service wants its key in the body, so the body cannot be a file.")
     headers = checked_headers(request.headers)
-    if not any(name.lower() == "user-agent" for name, _ in headers):
+    if not has_header(headers, "user-agent"):
         headers = (_USER_AGENT, *headers)
-    return request.with_headers(headers), signed_target
+    return request, headers, signed_target
 
 
 def _redirected(errand: _Errand, origin: Target, response: Response) -> tuple[_Errand, Target]:

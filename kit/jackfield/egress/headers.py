@@ -52,7 +52,15 @@ def checked_headers(headers: Headers) -> Headers:
             raise NotAllowed("A header name may hold letters, digits and hyphens only.")
         if not is_header_value(value):
             raise NotAllowed(f'The header "{name}" holds a line break or another control character.')
-    return tuple(pair for pair in headers if not _is_kept_by_engine(pair[0]))
+    return tuple([pair for pair in headers if not _is_kept_by_engine(pair[0])])
+
+
+def has_header(headers: Headers, lower_name: str) -> bool:
+    """Say whether there is a header of this name, in whatever case."""
+    for name, _ in headers:  # noqa: SIM110 - `any` with a generator takes twice as long
+        if name.lower() == lower_name:
+            return True
+    return False
 
 
 @lru_cache(maxsize=10_000)

@@ -47,7 +47,7 @@ def body_reader(content_encoding: str, limits: Limits) -> BodyReader:
 
 class _PlainReader:
     def __init__(self, limits: Limits) -> None:
-        self._content = bytearray()
+        self._pieces: list[bytes] = []
         self._size = 0
         self._limits = limits
 
@@ -55,14 +55,14 @@ class _PlainReader:
         self._size += len(piece)
         if self._size > self._limits.max_raw_bytes:
             raise _too_big(self._limits.max_raw_bytes)
-        self._content += piece
+        self._pieces.append(piece)
 
     def take(self) -> bytes:
-        content, self._content = self._content, bytearray()
-        return bytes(content)
+        content, self._pieces = b"".join(self._pieces), []
+        return content
 
     def finish(self) -> bytes:
-        return bytes(self._content)
+        return b"".join(self._pieces)
 
 
 class _Inflater(Protocol):

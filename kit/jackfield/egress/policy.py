@@ -271,14 +271,13 @@ class AddressPolicy:
         """Return the policy for networks as an operator writes them: `["10.20.0.0/16"]`. Raises ValueError."""
         return cls(_networks(*networks), allow_metadata)
 
-    def check(self, address: str | IPAddress) -> IPAddress:
-        """Return the address. Raises NotAllowed when nobody may connect to it, or when it is not an address."""
-        text = str(address)
+    def check(self, address: str) -> str:
+        """Return the address, spelled the usual way. Raises NotAllowed when nobody may connect to it, or it is none."""
         # Every call makes its own policy; comparing with twenty networks takes longer than all else it does with it.
         allowed = _allowed_by(self.allowed_networks, self.allow_metadata)
-        return allowed.get(text) or self._look_up(text, allowed)
+        return allowed.get(address) or self._look_up(address, allowed)
 
-    def _look_up(self, text: str, allowed: dict[str, IPAddress]) -> IPAddress:
+    def _look_up(self, text: str, allowed: dict[str, str]) -> str:
         known = _read_address(text)
         if known is None:
             raise NotAllowed("The name server answered something that is not an address.")
@@ -287,9 +286,10 @@ class AddressPolicy:
                 f"The address {known} is not on the public internet. Whoever runs this hub can allow its network; "
                 "nobody else can."
             )
+        spelled = str(known)
         if len(allowed) < MAX_REMEMBERED:
-            allowed[text] = known
-        return known
+            allowed[text] = spelled
+        return spelled
 
     def _allows(self, address: IPAddress) -> bool:
         if _is_public(address):
@@ -302,7 +302,7 @@ class AddressPolicy:
 
 
 @lru_cache(maxsize=1000)
-def _allowed_by(networks: tuple[IPNetwork, ...], allow_metadata: bool) -> dict[str, IPAddress]:
+def _allowed_by(networks: tuple[IPNetwork, ...], allow_metadata: bool) -> dict[str, str]:
     """Return where what such a policy has allowed is remembered."""
     return {}
 

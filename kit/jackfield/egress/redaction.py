@@ -7,6 +7,7 @@ import base64
 import html
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
@@ -32,7 +33,9 @@ class Redactor:
         # Longest first: a spelling may hold another one, and half a secret must not stay behind.
         self._texts = sorted(spellings, key=len, reverse=True)
         self._bytes = [text.encode(errors="surrogatepass") for text in self._texts]
-        self._needles = [(_rarest_byte(spelling), spelling) for spelling in self._bytes]
+        self._needles: defaultdict[bytes, list[bytes]] = defaultdict(list)  #: spellings by their rarest byte
+        for spelling in self._bytes:
+            self._needles[_rarest_byte(spelling)].append(spelling)
         self.longest = max(map(len, self._bytes), default=0)  #: of all spellings, in bytes
 
     def text(self, text: str) -> str:
@@ -76,9 +79,11 @@ class Redactor:
 
     def _is_in(self, content: bytes) -> bool:
         # To see that a byte is nowhere takes a tenth of the time it takes for a text: most spellings end there.
-        for rarest, spelling in self._needles:  # noqa: SIM110 - `any` with a generator takes twice as long
-            if rarest in content and spelling in content:
-                return True
+        for rarest, spellings in self._needles.items():
+            if rarest in content:
+                for spelling in spellings:  # `any` with a generator takes twice as long
+                    if spelling in content:
+                        return True
         return False
 
     def request(self, request: Request) -> Request:

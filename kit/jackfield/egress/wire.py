@@ -7,14 +7,20 @@ from typing import NamedTuple, Protocol
 
 from jackfield.egress.policy import Target
 from jackfield.egress.streams import Streams
-from jackfield.exchange import Request, Response
+from jackfield.exchange import Headers, Request, Response
 
 
 class Hop(NamedTuple):
-    """A signed request that has passed every rule. `target` is its URL; it goes to `address` and nowhere else."""
+    """A request that has passed every rule. It goes to `address` and nowhere else.
+
+    `headers` are the request's own, signed in; `target` is its URL, which may have a key in its query; `url` is the one
+    before signing in, which the answer is given.
+    """
 
     request: Request
+    headers: Headers
     target: Target
+    url: str
     address: str
     tls: ssl.SSLContext | None = None  #: None: as with everybody
     streams: Streams | None = None  #: where bodies too long for memory come from and go to
@@ -54,7 +60,7 @@ class Wire(Protocol):
     """An HTTP client reduced to what the engine needs. It follows no redirects and keeps no cookies."""
 
     async def exchange(self, hop: Hop) -> Response:
-        """Return the answer with its body read and decompressed, without its URL. Raises WireFailure."""
+        """Return the answer with its body read and decompressed. Raises WireFailure."""
         ...
 
     async def close(self) -> None: ...
