@@ -1,21 +1,18 @@
 """What connectors left for their authors, kept for a while so that a restart does not take it away.
 
-    a call leaves something ─→ signatures out ─→ waiting, the latest of each connector ─→ sealed, stored ─→ forgotten
-
-Calls never wait for it, and what waits is lost with the process.
+a call leaves something ─→ waiting, the latest of each connector ─→ signatures out ─→ sealed, stored ─→ forgotten
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 
 from jackfield_hub.auths.sealing import newest_data_key
 from jackfield_hub.auths.vault import DoesNotOpen, Spot, Vault
 from jackfield_hub.calls import store
 from jackfield_hub.calls.authors_log import CONNECTORS, ENTRIES_A_CONNECTOR, Key, LogEntry
+from jackfield_hub.calls.keeper import Keeper
 from jackfield_hub.calls.shapes import SealedEntry
 from jackfield_hub.database import Database
 from jackfield_hub.files.links import without_signatures
@@ -26,6 +23,8 @@ GATHER_SECONDS = 1.0  # a connector that prints in each of a thousand calls has 
 HOUR_SECONDS = 3600.0
 TEXT = "text"
 
+Logs = dict[Key, deque[LogEntry]]
+
 
 class KeptLogs:
     """Keeps entries in the background. Close it with `await close()`."""
@@ -35,16 +34,15 @@ class KeptLogs:
         self._database = database
         self._vault = vault
         self._clock = clock
-        self._waiting: dict[Key, deque[LogEntry]] = {}
-        self._wake = asyncio.Event()
-        self._keeping = asyncio.create_task(self._keep_for_ever(), name="authors' logs")
+        self._waiting: Logs = {}
+        self._keeper = Keeper("authors_logs", GATHER_SECONDS, self._collect, self._store)
 
     def keep(self, key: Key, entry: LogEntry) -> None:
         """Keep an entry, unless this organization has so many connectors that talk that there is no end to it."""
         if key not in self._waiting and len(self._waiting) >= CONNECTORS:
             return
         self._waiting.setdefault(key, deque(maxlen=ENTRIES_A_CONNECTOR)).append(entry)
-        self._wake.set()
+        self._keeper.wake()
 
     async def read(self, key: Key) -> list[LogEntry]:
         """Return what is kept of this connector version, in any order."""
@@ -55,30 +53,16 @@ class KeptLogs:
 
     async def close(self) -> None:
         """Store what waits, then stop."""
-        self._keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._keeping
-        await self._store_all()
+        await self._keeper.close()
 
-    async def _keep_for_ever(self) -> None:
-        while True:
-            await self._wake.wait()
-            await asyncio.sleep(GATHER_SECONDS)
-            self._wake.clear()
-            await self._store_all()
-
-    async def _store_all(self) -> None:
+    def _collect(self) -> dict[str, Logs]:
         waiting, self._waiting = self._waiting, {}
-        by_organization: defaultdict[str, dict[Key, deque[LogEntry]]] = defaultdict(dict)
+        by_organization: defaultdict[str, Logs] = defaultdict(dict)
         for key, entries in waiting.items():
             by_organization[key[0]][key] = entries
-        for organization_id, logs in by_organization.items():
-            try:
-                await self._store(organization_id, logs)
-            except Exception as failure:  # whatever it is, those of other organizations shall be kept
-                log.warning("authors_logs_not_kept", connectors=len(logs), **describe(failure))
+        return by_organization
 
-    async def _store(self, organization_id: str, logs: Mapping[Key, Sequence[LogEntry]]) -> None:
+    async def _store(self, organization_id: str, logs: Logs) -> None:
         now = self._clock()
         async with self._database.transaction(organization_id) as tx:
             key = await newest_data_key(self._vault, tx, organization_id, now)

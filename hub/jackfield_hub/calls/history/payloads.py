@@ -2,16 +2,13 @@
 
     a call is answered ─→ secrets, signatures out; cut ─→ waiting, not too many ─→ sealed, stored ─→ forgotten in time
 
-It is a help for looking into what went wrong, and no part of the ledger: calls never wait for it, and what waits is
-lost with the process.
+It is a help for looking into what went wrong, and no part of the ledger (keeper.py).
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from itertools import groupby
 
 import orjson
 
@@ -21,10 +18,10 @@ from jackfield_hub.auths.sealing import newest_data_key, seal_json
 from jackfield_hub.auths.vault import Vault
 from jackfield_hub.calls.history import store
 from jackfield_hub.calls.history.shapes import CONTENT, KeptPayload
+from jackfield_hub.calls.keeper import Keeper
 from jackfield_hub.calls.shapes import Task
 from jackfield_hub.database import Database
 from jackfield_hub.files.links import without_signatures
-from jackfield_hub.logs import describe, log
 from jackfield_hub.settings import Settings
 
 MAX_WAITING = 1000
@@ -43,8 +40,7 @@ class Payloads:
         self._vault = vault
         self._clock = clock
         self._waiting: list[KeptPayload] = []
-        self._wake = asyncio.Event()
-        self._keeping = asyncio.create_task(self._keep_for_ever(), name="payloads")
+        self._keeper = Keeper("payloads", GATHER_SECONDS, self._collect, self._store, self._lose)
 
     def keep(self, task: Task, given: JsonObject, output: bytes, secrets: Iterable[str]) -> None:
         """Keep what went into a call and what came out, without these secrets."""
@@ -60,31 +56,21 @@ class Payloads:
         now = self._clock()
         kept = KeptPayload(task.task_id, task.organization_id, content, now, now + self._kept_seconds)
         self._waiting.append(kept)
-        self._wake.set()
+        self._keeper.wake()
 
     async def close(self) -> None:
         """Store what waits, then stop."""
-        self._keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._keeping
-        await self._store_all()
+        await self._keeper.close()
 
-    async def _keep_for_ever(self) -> None:
-        while True:
-            await self._wake.wait()
-            await asyncio.sleep(GATHER_SECONDS)
-            self._wake.clear()
-            await self._store_all()
-
-    async def _store_all(self) -> None:
+    def _collect(self) -> dict[str, list[KeptPayload]]:
         waiting, self._waiting = self._waiting, []
-        for organization_id, some in groupby(sorted(waiting, key=_organization), key=_organization):
-            kept = list(some)
-            try:
-                await self._store(organization_id, kept)
-            except Exception as failure:  # whatever it is, those of later calls shall be kept
-                self.dropped += len(kept)
-                log.warning("payloads_not_kept", payloads=len(kept), **describe(failure))
+        by_organization: defaultdict[str, list[KeptPayload]] = defaultdict(list)
+        for kept in waiting:
+            by_organization[kept.organization_id].append(kept)
+        return by_organization
+
+    def _lose(self, kept: list[KeptPayload]) -> None:
+        self.dropped += len(kept)
 
     async def _store(self, organization_id: str, kept: list[KeptPayload]) -> None:
         async with self._database.transaction(organization_id) as tx:
@@ -101,7 +87,3 @@ class Payloads:
                 for one in kept
             ]
             await store.insert_payloads(tx, rows)
-
-
-def _organization(kept: KeptPayload) -> str:
-    return kept.organization_id
