@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from importlib import import_module
+from types import ModuleType
 
-from jackfield_hub.sandbox import namespaces, orders
-from jackfield_hub.sandbox.jail import Jail, Rung
+from jackfield_hub.sandbox import entering
 
 COMMAND = (
     "import sys; sys.path += sys.argv[3:]; "
     "from jackfield_hub.sandbox.boot import boot; boot(int(sys.argv[1]), sys.argv[2])"
 )
+IN_NAMESPACES = "R1"  # Rung.NAMESPACES; its module is loaded when the starter has been left behind
 
 
 def boot(control_descriptor: int, rung: str) -> None:
     """Take the rung and become the zygote; tell the hub when the host does not allow it."""
     try:
-        if rung == Rung.NAMESPACES:
-            namespaces.enter()
-        zygote = import_module("jackfield_hub.sandbox.zygote")
-        jail = Jail(Rung(rung), sys.path)
+        if rung == IN_NAMESPACES:
+            entering.enter()
+        zygote = _zygote()
+        jail = zygote.Jail(zygote.Rung(rung), sys.path)
     except OSError as refusal:
-        with socket.socket(fileno=control_descriptor) as control:
-            control.send(orders.to_bytes(orders.Stuck(str(refusal))))
+        _zygote().give_up(control_descriptor, str(refusal))
         raise SystemExit(1) from None
     zygote.main(control_descriptor, jail)
+
+
+def _zygote() -> ModuleType:
+    return import_module("jackfield_hub.sandbox.zygote")

@@ -19,7 +19,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from jackfield_hub.sandbox import kernel, landlock, namespaces, seccomp, syscalls
-from jackfield_hub.sandbox.namespaces import DEVICES, WORKER_IDS
+from jackfield_hub.sandbox.entering import WORKER_IDS
+from jackfield_hub.sandbox.namespaces import DEVICES
 
 MEMORY_BYTES = 1024 * 1024 * 1024
 FILE_BYTES = 64 * 1024 * 1024

@@ -24,7 +24,7 @@ from typing import NoReturn
 
 from jackfield_hub.sandbox import orders
 from jackfield_hub.sandbox.failures import NOT_CONFINED
-from jackfield_hub.sandbox.jail import Jail
+from jackfield_hub.sandbox.jail import Jail, Rung
 from jackfield_hub.sandbox.warm import warm_up
 from jackfield_hub.sandbox.worker import work
 
@@ -33,6 +33,8 @@ WORKER_SOCKET = 3
 NICENESS = 5  # the hub goes first
 
 _CLOSED = b""
+
+__all__ = ["Jail", "Rung", "give_up", "main"]  # what boot needs
 
 
 def main(control_descriptor: int, jail: Jail) -> NoReturn:
@@ -43,6 +45,12 @@ def main(control_descriptor: int, jail: Jail) -> NoReturn:
     warm_up()
     _Zygote(socket.socket(fileno=control_descriptor), jail).serve()
     os._exit(0)
+
+
+def give_up(control_descriptor: int, reason: str) -> None:
+    """Tell the hub that the host does not let workers be confined that way."""
+    with socket.socket(fileno=control_descriptor) as control:
+        control.send(orders.to_bytes(orders.Stuck(reason)))
 
 
 class _Zygote:
