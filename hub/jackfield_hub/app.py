@@ -28,7 +28,7 @@ from jackfield_hub.deployments.service import largest_body
 from jackfield_hub.dialog import routes as dialog
 from jackfield_hub.errors import Broken, InvalidInput, NotFound, Refused, TooLarge, WrongMethod
 from jackfield_hub.files import routes as files
-from jackfield_hub.files import sweep
+from jackfield_hub.files.sweep import FILES
 from jackfield_hub.front_door import App, FrontDoor, Message, Receive, Scope, Send
 from jackfield_hub.graphql import routes as graphql
 from jackfield_hub.hub import Hub
@@ -39,7 +39,7 @@ from jackfield_hub.identity.workspaces import routes as workspaces
 from jackfield_hub.metrics import routes as metrics
 from jackfield_hub.openapi import describe_api
 from jackfield_hub.services import routes as services
-from jackfield_hub.storage import sweep as storage_sweep
+from jackfield_hub.storage.sweep import STORAGE
 
 ROUTERS = (
     catalog.router,
@@ -93,8 +93,8 @@ def create_app(hub: Hub) -> App:
     """Return the application that serves this hub, and begin to build what is deployed."""
     build.register(hub)
     history_sweep.register(hub)
-    sweep.register(hub)
-    storage_sweep.register(hub)
+    FILES.register(hub)
+    STORAGE.register(hub)
     return FrontDoor(CallPath(hub, Api(hub)), hub.numbers, hub.traces)
 
 

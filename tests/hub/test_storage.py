@@ -11,7 +11,7 @@ import pytest
 
 from jackfield_hub.hub import Hub
 from jackfield_hub.settings import Settings
-from jackfield_hub.storage.sweep import SWEEP_JOB, sweep
+from jackfield_hub.storage.sweep import STORAGE, sweep
 from tests.conftest import Ground
 from tests.hub import graphql
 from tests.hub.connectors import until
@@ -266,7 +266,7 @@ async def test_what_is_over_is_not_there_and_later_gone(hub: Hub, alices: Person
     assert await ask(alices, "get", "short") is None
     assert await ask(alices, "keys") == ["long"]
     assert await ask(alices, "take", "queue") is None
-    assert stored_values(hub.settings, "SELECT count(*) FROM jobs WHERE kind = $1", SWEEP_JOB) == [(1,)]
+    assert stored_values(hub.settings, "SELECT count(*) FROM jobs WHERE kind = $1", STORAGE.job) == [(1,)]
     assert stored_values(hub.settings, "SELECT entries, bytes FROM storages") == [(3, 205)]
     assert await sweep(hub) == 2
     assert stored_values(hub.settings, "SELECT entries, bytes FROM storages") == [(1, 1)]
@@ -280,14 +280,14 @@ async def test_somebody_sweeps_as_long_as_anything_will_be_over(hub: Hub, alices
     kept, jobs = "SELECT entries FROM storages", "SELECT count(*) FROM jobs WHERE kind = $1 AND fence = 0"
 
     hub.clock = lambda: clock() + 11
-    stored(hub.settings, "UPDATE jobs SET run_after = 0 WHERE kind = $1", SWEEP_JOB)
+    stored(hub.settings, "UPDATE jobs SET run_after = 0 WHERE kind = $1", STORAGE.job)
     await until(lambda: stored_values(hub.settings, kept) == [(1,)])
-    await until(lambda: stored_values(hub.settings, jobs, SWEEP_JOB) == [(1,)])
+    await until(lambda: stored_values(hub.settings, jobs, STORAGE.job) == [(1,)])
 
     hub.clock = lambda: clock() + 1001
-    stored(hub.settings, "UPDATE jobs SET run_after = 0 WHERE kind = $1", SWEEP_JOB)
+    stored(hub.settings, "UPDATE jobs SET run_after = 0 WHERE kind = $1", STORAGE.job)
     await until(lambda: stored_values(hub.settings, kept) == [(0,)])
-    await until(lambda: stored_values(hub.settings, jobs.replace(" AND fence = 0", ""), SWEEP_JOB) == [(0,)])
+    await until(lambda: stored_values(hub.settings, jobs.replace(" AND fence = 0", ""), STORAGE.job) == [(0,)])
 
 
 async def test_what_is_kept_for_a_user_goes_with_the_user(hub: Hub, alices: Person, bob: Person):

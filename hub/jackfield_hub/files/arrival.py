@@ -30,7 +30,7 @@ from jackfield_hub.files.shapes import (
     StoreFull,
     place_of,
 )
-from jackfield_hub.files.sweep import plan_sweep
+from jackfield_hub.files.sweep import FILES
 from jackfield_hub.hub import Hub
 
 ARRIVING_SECONDS = 3600  # what has not arrived by then is swept away
@@ -164,7 +164,7 @@ async def _open(hub: Hub, owner: FileOwner, announced_bytes: int) -> Arrival:
             created_at=now,
             expires_at=now + ARRIVING_SECONDS,
         )
-        await plan_sweep(hub, tx)
+        await FILES.plan(hub, tx)
     return Arrival(hub, owner, file_id, secret, room)
 
 

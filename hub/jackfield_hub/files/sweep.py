@@ -1,29 +1,14 @@
-"""Files whose time is over, and what never arrived, are taken away: by a job, as long as there are files."""
+"""Files whose time is over, and what never arrived, are taken away."""
 
 from __future__ import annotations
 
-from functools import partial
-
-from jackfield_hub.database import EVERY_ORGANIZATION, Transaction
+from jackfield_hub.database import EVERY_ORGANIZATION
 from jackfield_hub.files import store
 from jackfield_hub.files.shapes import place_of
 from jackfield_hub.hub import Hub
-from jackfield_hub.jobs.service import Job
-from jackfield_hub.logs import log
+from jackfield_hub.jobs.sweeps import Sweep
 
-SWEEP_JOB = "sweep_files"
-SWEEP_SECONDS = 300.0
 BATCH = 100
-
-
-def register(hub: Hub) -> None:
-    """Let this process take away files whose time is over."""
-    hub.jobs.handler(SWEEP_JOB)(partial(_sweep, hub))
-
-
-async def plan_sweep(hub: Hub, tx: Transaction) -> None:
-    """Make sure that somebody sweeps, some minutes from now."""
-    await hub.jobs.enqueue(tx, SWEEP_JOB, {}, dedupe="all", run_after=hub.clock() + SWEEP_SECONDS)
 
 
 async def sweep(hub: Hub) -> int:
@@ -42,11 +27,4 @@ async def sweep(hub: Hub) -> int:
             return count
 
 
-async def _sweep(hub: Hub, job: Job) -> None:
-    count = await sweep(hub)
-    if count:
-        log.info("files_swept", files=count)
-    async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
-        await job.finish(tx)
-        if await store.is_any_left(tx):
-            await plan_sweep(hub, tx)
+FILES = Sweep("files", sweep, store.is_any_left)

@@ -30,7 +30,7 @@ from jackfield_hub.identity.workspaces import service as workspaces
 from jackfield_hub.storage import store
 from jackfield_hub.storage.sealing import opened, sealed, spot_in_queue, spot_of_value
 from jackfield_hub.storage.shapes import OpenStorage, Place, SealedValue
-from jackfield_hub.storage.sweep import plan_sweep
+from jackfield_hub.storage.sweep import STORAGE
 
 
 async def serve(hub: Hub, caller: Caller, connector: str, request: Request) -> Response:
@@ -154,7 +154,7 @@ async def _enter(
 ) -> None:
     """Note what a change has made of a storage. Raises StorageFull, and then nothing is changed."""
     if after is not None and after.expires_at is not None:
-        await plan_sweep(hub, tx)
+        await STORAGE.plan(hub, tx)
     entries = (after is not None) - (before is not None)
     size = (len(after.content) if after else 0) - (before.size if before else 0)
     count = await store.weigh(tx, storage.storage_id, entries, size)

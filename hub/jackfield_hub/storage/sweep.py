@@ -1,28 +1,13 @@
-"""What is over is taken out of storage by a job, as long as anything is kept for a while only."""
+"""What was kept for a while only, and is over, is taken out of storage."""
 
 from __future__ import annotations
 
-from functools import partial
-
-from jackfield_hub.database import EVERY_ORGANIZATION, Transaction
+from jackfield_hub.database import EVERY_ORGANIZATION
 from jackfield_hub.hub import Hub
-from jackfield_hub.jobs.service import Job
-from jackfield_hub.logs import log
+from jackfield_hub.jobs.sweeps import Sweep
 from jackfield_hub.storage import store
 
-SWEEP_JOB = "sweep_storage"
-SWEEP_SECONDS = 300.0
 BATCH = 100  # storages
-
-
-def register(hub: Hub) -> None:
-    """Let this process take away what is over."""
-    hub.jobs.handler(SWEEP_JOB)(partial(_sweep, hub))
-
-
-async def plan_sweep(hub: Hub, tx: Transaction) -> None:
-    """Make sure that somebody sweeps, some minutes from now."""
-    await hub.jobs.enqueue(tx, SWEEP_JOB, {}, dedupe="all", run_after=hub.clock() + SWEEP_SECONDS)
 
 
 async def sweep(hub: Hub) -> int:
@@ -40,11 +25,4 @@ async def sweep(hub: Hub) -> int:
             return count
 
 
-async def _sweep(hub: Hub, job: Job) -> None:
-    count = await sweep(hub)
-    if count:
-        log.info("storage_swept", entries=count)
-    async with hub.database.transaction(EVERY_ORGANIZATION) as tx:
-        await job.finish(tx)
-        if await store.will_any_expire(tx):
-            await plan_sweep(hub, tx)
+STORAGE = Sweep("storage", sweep, store.will_any_expire)
