@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jackfield.egress.engine import Engine
+from jackfield.egress.policy import AddressPolicy
 from jackfield_hub.auths.couriers import Couriers
 from jackfield_hub.auths.sealing import open_vault
 from jackfield_hub.auths.shapes import SealedAuth
@@ -68,6 +69,7 @@ class Hub:
     sources: Sources
     bundles: Bundles
     egress: Engine
+    addresses: AddressPolicy  #: where requests to third parties may go, besides what an organization's terms allow
     workers: Pool
     confinement: Confinement
     limits: RequestLimits
@@ -195,6 +197,7 @@ async def open_hub(settings: Settings, clock: Clock | None = None, process: str 
             bundles=Bundles(settings.data_dir / "bundles", contents),
             contents=contents,
             egress=egress,
+            addresses=AddressPolicy(settings.allowed_networks),
             workers=workers,
             confinement=confinement,
             limits=RequestLimits(settings),

@@ -13,7 +13,6 @@ import orjson
 
 from jackfield.auth import NoSignIn
 from jackfield.egress.grant import Grant
-from jackfield.egress.policy import AddressPolicy
 from jackfield.egress.templates import resolve_template
 from jackfield.exchange import JsonObject, Request, Response
 from jackfield.manifest import Isolation
@@ -78,7 +77,7 @@ def _grant(hub: Hub, auth: OpenedAuth) -> Grant:
         user_data=auth.user_data,
         sign_in=NoSignIn(),
         credentials={},
-        addresses=AddressPolicy(hub.settings.allowed_networks),
+        addresses=hub.addresses,
         owner=auth.sealed.organization_id,
     )
 

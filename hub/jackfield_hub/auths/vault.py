@@ -18,7 +18,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -55,8 +55,7 @@ class SealedKey:
     sealed: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """Where a secret is kept: a field of a row of an organization."""
 
     organization_id: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from jackfield.exchange import JsonObject
 from jackfield_hub.json_body import invalid, read_object, shown
@@ -13,8 +12,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TYPES: dict[str, type] = {"string": str, "object": dict, "boolean": bool}
 
 
-@dataclass(frozen=True, slots=True)
-class AskedCall:
+class AskedCall(NamedTuple):
     """What somebody asks a connector to do."""
 
     operation: str

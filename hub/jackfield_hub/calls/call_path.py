@@ -9,7 +9,7 @@ A plain ASGI function: a framework costs more here than all the rest of a call. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import orjson
@@ -30,8 +30,7 @@ ROUTE = "/core/v1/connectors/{name}/versions/{version}/call"
 _PREFIX, _SUFFIX = b"/core/v1/connectors/", b"/call"
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(NamedTuple):
     """What the headers of a call say."""
 
     authorization: str | None = None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from jackfield.auth import OAuth1, SignIn
 from jackfield.egress.grant import Grant
-from jackfield.egress.policy import AddressPolicy
 from jackfield.egress.retries import may_repeat
 from jackfield.exchange import JsonObject, Request, Response
 from jackfield.oauth.token_requests import with_client
@@ -14,10 +14,13 @@ from jackfield.oauth.ways import TokenHolder
 from jackfield.storage_rules import is_for_storage
 from jackfield_hub.auths import service as auths
 from jackfield_hub.auths.shapes import OpenedAuth
+from jackfield_hub.catalog.shapes import ConnectorVersion
 from jackfield_hub.files.carrier import Carrier
+from jackfield_hub.files.given import GivenFile
+from jackfield_hub.files.service import owner_of
 from jackfield_hub.hub import Hub
-from jackfield_hub.sandbox.link import SendRequest
-from jackfield_hub.services.shapes import Service
+from jackfield_hub.identity.shapes import Caller
+from jackfield_hub.storage import service as storage
 
 UNAUTHORIZED = 401
 
@@ -31,23 +34,22 @@ class Errands:
     def __init__(
         self,
         hub: Hub,
-        organization_id: str,
-        service: Service,
+        caller: Caller,
+        connector: ConnectorVersion,
         auth: OpenedAuth | None,
         deadline: float,
         *,
-        files: Carrier,
-        storage: SendRequest,
+        files: Mapping[str, GivenFile],
         secrets: list[str],
     ) -> None:
         self._hub = hub
-        self._secrets = secrets  #: those we sign in with are added, for whoever keeps payloads
-        self._organization_id = organization_id
-        self._service = service
+        self._caller = caller
+        self._connector = connector
         self._auth = auth
         self._deadline = deadline
-        self._files = files
-        self._storage = storage
+        self._given = files
+        self._secrets = secrets  #: those we sign in with are added, for whoever keeps payloads
+        self._files: Carrier | None = None  #: most calls have nothing to do with files
         self._grant = self._grant_for(auth)
         self._renewing = asyncio.Lock()
         self._has_renewed = False
@@ -55,10 +57,10 @@ class Errands:
 
     async def send(self, request: Request) -> Response:
         """Return the answer, whatever its status. Raises NoAnswer, TimedOut, NotAllowed; TooLarge, PlatformError."""
-        if self._files.serves(request):
-            return await self._files.serve(request)
+        if (self._given or self._files is not None or not request.url) and self._carrier().serves(request):
+            return await self._carrier().serve(request)
         if is_for_storage(request):
-            return await self._storage(request)
+            return await storage.serve(self._hub, self._caller, self._connector.manifest.metadata.name, request)
         if self._hub.traces is None or self._trace is None:
             return await self._send(request)
         with self._hub.traces.request(request, self._trace) as told:
@@ -76,8 +78,13 @@ class Errands:
 
     async def _exchange(self, request: Request, grant: Grant) -> Response:
         if request.files is not None:
-            return await self._files.carry(request, request.files, grant)
+            return await self._carrier().carry(request, request.files, grant)
         return await self._hub.egress.send(request, grant, self._deadline)
+
+    def _carrier(self) -> Carrier:
+        if self._files is None:
+            self._files = Carrier(self._hub, owner_of(self._caller), self._given, self._deadline)
+        return self._files
 
     async def _renew(self, refused: Grant) -> None:
         """Have another grant than the one that was refused, if there is one to be had."""
@@ -85,14 +92,13 @@ class Errands:
             if self._auth is None or self._grant is not refused or self._has_renewed:
                 return
             self._has_renewed = True
-            renewed = await auths.renew_refused(self._hub, self._auth, self._service, self._deadline)
+            renewed = await auths.renew_refused(self._hub, self._auth, self._connector.service, self._deadline)
             if renewed is not self._auth:
                 self._auth, self._grant = renewed, self._grant_for(renewed)
 
     def _grant_for(self, auth: OpenedAuth | None) -> Grant:
         """What the service says may be reached, not what this version of the connector would like."""
-        service = auth.service if auth else self._service
-        addresses = AddressPolicy(self._hub.settings.allowed_networks)
+        service = auth.service if auth else self._connector.service
         credentials = _credentials(service.sign_in, auth) if auth else {}
         grant = Grant.to_service(
             service.base_url,
@@ -100,8 +106,8 @@ class Errands:
             user_data=auth.user_data if auth else {},
             sign_in=service.sign_in,
             credentials=credentials,
-            addresses=addresses,
-            owner=self._organization_id,
+            addresses=self._hub.addresses,
+            owner=self._caller.organization_id,
             auth=auth.sealed.auth_id if auth else "",
         )
         if self._hub.payloads is not None:

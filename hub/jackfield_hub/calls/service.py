@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from functools import partial
+from typing import NamedTuple
 
 import orjson
 
@@ -43,23 +43,19 @@ from jackfield_hub.catalog import service as catalog
 from jackfield_hub.catalog.shapes import ConnectorVersion
 from jackfield_hub.deployments.bundles import BundleChanged
 from jackfield_hub.errors import Refused, Unavailable
-from jackfield_hub.files.carrier import Carrier
 from jackfield_hub.files.given import GivenFile, find_given
-from jackfield_hub.files.service import owner_of
 from jackfield_hub.hub import Hub
 from jackfield_hub.idempotency.shapes import IdempotencyInProgress, IdempotencyKeyReused, Promise
 from jackfield_hub.identity.shapes import Caller, Right
 from jackfield_hub.logs import describe, log, tell
 from jackfield_hub.sandbox.failures import Overloaded
 from jackfield_hub.sandbox.pool import Bundle, WorkerKey
-from jackfield_hub.storage import service as storage
 from jackfield_hub.traces.shapes import AboutCall
 
 MAX_CODE_CHARACTERS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """Which connector version is called."""
 
     name: str
@@ -81,8 +77,7 @@ class ReadyCall:
     secrets: list[str] = field(default_factory=list[str])  #: it was signed in with; known only where payloads are kept
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How a call ended. `output` is JSON text."""
 
     outcome: TaskOutcome
@@ -248,12 +243,7 @@ def _base_url(ready: ReadyCall, auth: OpenedAuth | None) -> str:
 
 
 def _errands(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None, deadline: float) -> Errands:
-    files = Carrier(hub, owner_of(ready.caller), ready.files, deadline)
-    keep = partial(storage.serve, hub, ready.caller, ready.connector.manifest.metadata.name)
-    service, secrets = ready.connector.service, ready.secrets
-    return Errands(
-        hub, ready.caller.organization_id, service, auth, deadline, files=files, storage=keep, secrets=secrets
-    )
+    return Errands(hub, ready.caller, ready.connector, auth, deadline, files=ready.files, secrets=ready.secrets)
 
 
 async def _run_raw_http(hub: Hub, ready: ReadyCall, auth: OpenedAuth | None, deadline: float) -> Ending:

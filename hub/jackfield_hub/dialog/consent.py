@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 from jackfield.credentials import with_query
 from jackfield.egress.grant import Grant
-from jackfield.egress.policy import AddressPolicy, HostRule, parse_url
+from jackfield.egress.policy import HostRule, parse_url
 from jackfield.errors import OperationError
 from jackfield.exchange import JsonObject, Request, Response
 from jackfield.oauth import Client, OAuth1, OAuth2Code
@@ -141,7 +141,7 @@ class _Trip:
         # Its own grant: this endpoint and nothing else. Connectors may not reach it, if it is not one of their hosts.
         grant = Grant(
             (HostRule.parse(parse_url(request.url).origin),),
-            addresses=AddressPolicy(self.hub.settings.allowed_networks),
+            addresses=self.hub.addresses,
             owner=self.dialog.caller.organization_id,
         )
         return await self.hub.egress.send(request, grant, time.monotonic() + PROVIDER_SECONDS)

@@ -12,7 +12,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 
 from jackfield.egress.grant import Grant
-from jackfield.egress.policy import AddressPolicy, Target, parse_url
+from jackfield.egress.policy import Target, parse_url
 from jackfield.egress.streams import Streams
 from jackfield.errors import NoAnswer, NotAllowed, PlatformError, TooLarge
 from jackfield.exchange import FileUse, Request, Response
@@ -121,7 +121,7 @@ class Carrier:
     async def _fetch(self, file: ForeignFile) -> StoredFile:
         """Copy a file from where the caller says it is: as a stranger would, with the rules for addresses as always."""
         hub = self._hub
-        grant = _AnyHost((), addresses=AddressPolicy(hub.settings.allowed_networks), owner=self._owner.organization_id)
+        grant = _AnyHost((), addresses=hub.addresses, owner=self._owner.organization_id)
         async with arriving(hub, self._owner) as arrival:
             sink = _Keeping(arrival, file.name, file.mime_type, hub.settings.call_seconds)
             response = await hub.egress.send(Request("GET", file.url), grant, self._deadline, Streams(sink=sink))

@@ -13,7 +13,7 @@ from jackfield.errors import ConnectorError, NotAllowed
 from jackfield.exchange import Request
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Grant:
     """The hosts of a service, the way to sign in there, and the credentials. The credentials go to these hosts only.
 
@@ -46,16 +46,18 @@ class Grant:
         Raises InvalidInput when the user data does not fit, NotAllowed when a declared host is no host.
         """
         templates = [base_url, *hosts] if base_url else hosts
-        rules = tuple(HostRule.parse(resolve_template(template, user_data)) for template in templates)
+        rules = tuple([HostRule.parse(resolve_template(template, user_data)) for template in templates])
         return cls(rules, sign_in, credentials, addresses, owner, auth)
 
     def check(self, target: Target) -> None:
         """Raise NotAllowed when the service is not declared to live at this host."""
-        if not any(rule.matches(target) for rule in self.hosts):
-            raise NotAllowed(
-                f"This connector may not reach {target.origin}. It declares {self._declared()}; "
-                "its author can add a host to the connector."
-            )
+        for rule in self.hosts:  # `any` with a generator takes twice as long
+            if rule.matches(target):
+                return
+        raise NotAllowed(
+            f"This connector may not reach {target.origin}. It declares {self._declared()}; "
+            "its author can add a host to the connector."
+        )
 
     def _declared(self) -> str:
         return ", ".join(str(rule) for rule in self.hosts) or "no hosts"

@@ -21,7 +21,7 @@ from jackfield_hub.metrics.numbers import Durations
 
 WAITING_LIMIT = 10_000
 BUSY_BATCH = 2  # above this many entries in a batch there is load, and it pays to gather a little longer
-GATHER_SECONDS = 0.0005
+GATHER_SECONDS = 0.0015  # a batch that is written while calls run slows them down: better few of them, and large
 RETRY_SECONDS = 1.0  # how often we try to write what a full disk did not take
 WRITE_SECONDS = 30.0  # longer than any home waits for what it waits for; only a disk that hangs takes longer
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from jackfield.egress.grant import Grant
-from jackfield.egress.policy import AddressPolicy, HostRule, parse_url
+from jackfield.egress.policy import HostRule, parse_url
 from jackfield.errors import OperationError
 from jackfield.exchange import JsonObject, Request
 from jackfield.oauth.authorization import authorization_url, new_state, new_verifier, read_callback
@@ -109,7 +109,7 @@ def _is_safe(url: Any) -> bool:
 
 
 async def _ask(hub: Hub, request: Request) -> JsonObject:
-    addresses = AddressPolicy(hub.settings.allowed_networks)
+    addresses = hub.addresses
     grant = Grant((HostRule.parse(parse_url(request.url).origin),), addresses=addresses, owner="openid")
     try:
         response = await hub.egress.send(request, grant, time.monotonic() + PROVIDER_SECONDS)
