@@ -94,6 +94,7 @@ class JackfieldProtocol(HttpToolsProtocol):
     _waiting_since = 0.0
     _marked_bytes = 0
 
+    # uvicorn says that only such a transport comes here; asyncio's protocols take any.
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         super().connection_made(transport)
         if len(self.connections) > most_connections():
@@ -209,6 +210,7 @@ class JackfieldProtocol(HttpToolsProtocol):
         return self._has_a_request() and (self._is_in_head or self._is_whole)
 
     def _has_a_request(self) -> bool:
+        # uvicorn sets it to None, and does not say so in its types.
         return self.cycle is not None  # pyright: ignore[reportUnnecessaryComparison]
 
     def _end_reading(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, is_dataclass, replace
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints, overload
 from urllib.parse import urlsplit
@@ -217,7 +218,7 @@ class Connector:
 
     def _decorate(self, handler: Any, kind: OperationKind, said: dict[str, Any]) -> Any:
         if handler is None:
-            return lambda function: self._decorate(function, kind, said)  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType]
+            return partial(self._decorate, kind=kind, said=said)
         operation = _read_operation(handler, kind, **said)
         if operation.name in self.operations:
             raise ConnectorMistake(f"two functions are called {operation.name}; give one another name")

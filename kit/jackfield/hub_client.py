@@ -15,7 +15,7 @@ from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -293,7 +293,7 @@ def _object(content: bytes) -> JsonObject | None:
         value = orjson.loads(content)
     except orjson.JSONDecodeError:
         return None
-    return value if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType]
+    return cast("JsonObject", value) if isinstance(value, dict) else None
 
 
 def _reason(problem: Exception) -> str:

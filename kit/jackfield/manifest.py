@@ -68,7 +68,7 @@ class Metadata:
             raise MetadataMistake(f"connector.json is not JSON: {mistake}") from None
         if not isinstance(data, dict):
             raise MetadataMistake("connector.json must hold an object")
-        return cls.from_json(data)  # pyright: ignore[reportUnknownArgumentType]
+        return cls.from_json(cast("JsonObject", data))
 
     @classmethod
     def from_json(cls, data: JsonObject) -> Metadata:
@@ -205,7 +205,7 @@ def _object(data: JsonObject, name: str) -> JsonObject:
     value = data.get(name, {})
     if not isinstance(value, dict):
         raise MetadataMistake(f'connector.json: "{name}" must be an object')
-    return value  # pyright: ignore[reportUnknownVariableType]
+    return cast("JsonObject", value)
 
 
 def _service(data: JsonObject) -> ServiceRef:

@@ -163,13 +163,13 @@ class _Handler(BaseHTTPRequestHandler):
 def oauth1_provider() -> Generator[tuple[str, Known]]:
     """Yield the provider's origin and what it knows."""
     known = Known()
-    handler = type("Handler", (_Handler,), {"known": known})
+    handler: type[_Handler] = type("Handler", (_Handler,), {"known": known})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    handler.origin = f"http://127.0.0.1:{server.server_port}"  # pyright: ignore[reportAttributeAccessIssue]
+    handler.origin = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield handler.origin, known  # pyright: ignore[reportAttributeAccessIssue]
+        yield handler.origin, known
     finally:
         server.shutdown()
         thread.join()

@@ -101,7 +101,7 @@ def _check_operation(operation: OperationManifest, manifest: Manifest) -> None:
 def _check_schema(where: str, schema: Any) -> None:
     if not isinstance(schema, dict):
         raise CannotBuild(f"{where} has no schema.")
-    nodes = [node for node, _ in _walk(schema)]  # pyright: ignore[reportUnknownArgumentType]
+    nodes = [node for node, _ in _walk(cast("JsonObject", schema))]
     try:
         check_cost(cast("JsonObject", schema), nodes)
         Schema(cast("JsonObject", schema)).compile()

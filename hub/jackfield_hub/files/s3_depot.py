@@ -62,6 +62,7 @@ class S3Depot:
 class _S3Draft:
     def __init__(self, writer: AsyncWritableFile) -> None:
         self._writer = writer
+        # Its own types leave out those of the arguments.
         self._leave: Callable[..., Awaitable[None]] = writer.__aexit__  # pyright: ignore[reportUnknownMemberType]
 
     async def write(self, piece: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -146,4 +146,4 @@ def _inputs(schema: JsonObject) -> str:
 
 def _message(outcome: JsonObject) -> str:
     output: Any = outcome.get("output", {})
-    return output.get("message", "") if isinstance(output, dict) else str(output)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return cast("JsonObject", output).get("message", "") if isinstance(output, dict) else str(output)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import orjson
@@ -22,7 +22,7 @@ class JsonText(click.ParamType[JsonObject]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> JsonObject:
         if isinstance(value, dict):
-            return value  # pyright: ignore[reportUnknownVariableType]
+            return cast("JsonObject", value)
         try:
             read = parse_json(_text_of(value))
         except OSError as mistake:
@@ -31,7 +31,7 @@ class JsonText(click.ParamType[JsonObject]):
             self.fail(f"that is not JSON: {mistake}", param, ctx)
         if not isinstance(read, dict):
             self.fail('it must be a JSON object like {"id": 1}', param, ctx)
-        return read  # pyright: ignore[reportUnknownVariableType]
+        return cast("JsonObject", read)
 
 
 class FileOfInput(click.ParamType[tuple[str, Path]]):
@@ -44,7 +44,7 @@ class FileOfInput(click.ParamType[tuple[str, Path]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
         if isinstance(value, tuple):
-            return value  # pyright: ignore[reportUnknownVariableType]
+            return cast("tuple[str, Path]", value)
         field, equals, path = str(value).partition("=")
         if not field or not equals:
             self.fail("say which field it is for: --file report=./report.pdf", param, ctx)

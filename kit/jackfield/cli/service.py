@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -22,7 +22,7 @@ class JsonFile(click.ParamType[JsonObject]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> JsonObject:
         if isinstance(value, dict):
-            return value  # pyright: ignore[reportUnknownVariableType]
+            return cast("JsonObject", value)
         try:
             with click.open_file(value, "rb") as file:
                 read = parse_json(file.read())
@@ -30,9 +30,10 @@ class JsonFile(click.ParamType[JsonObject]):
             self.fail(f"cannot read {value}: {mistake.strerror}", param, ctx)
         except ValueError as mistake:
             self.fail(f"{value} is not JSON: {mistake}", param, ctx)
-        if not isinstance(read, dict) or not isinstance(read.get("name"), str):  # pyright: ignore[reportUnknownMemberType]
+        service = cast("JsonObject", read) if isinstance(read, dict) else {}
+        if not isinstance(service.get("name"), str):
             self.fail(f'{value} must hold an object like {{"name": "acme", "title": "Acme", …}}', param, ctx)
-        return writable(read)  # pyright: ignore[reportUnknownArgumentType]
+        return writable(service)
 
 
 def writable(shown: JsonObject) -> JsonObject:
