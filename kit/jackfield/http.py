@@ -11,13 +11,13 @@ import io
 import re
 from collections.abc import AsyncGenerator, Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 from urllib.parse import quote, urljoin
 from xml.etree.ElementTree import Element
 
 import orjson
 
-from jackfield.bodies import BYTES_TYPE, Fields, Parts, Scalar, body_of, query_text, scalar_text
+from jackfield.bodies import BYTES_TYPE, Body, Fields, Parts, Scalar, body_of, query_text, scalar_text
 from jackfield.egress.headers import is_header_name, is_header_value
 from jackfield.egress.policy import has_dot_segments
 from jackfield.egress.retries import retry_after_seconds
@@ -66,6 +66,12 @@ _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _IS_LEGAL = re.compile(r"[A-Za-z0-9_.~/?&=,:@!$'()*+;-]*")
 _LEGAL_IN_PATH = "/?#[]@!$&'()*+,;=:~%|"
 _NEXT_LINK = re.compile(r'<([^>]*)>[^<]*;\s*rel="?(?:[^";,]* )?next(?=[" ;,]|$)', re.IGNORECASE)
+
+
+_NOTHING: dict[str, Any] = {}
+_NO_BODY = Body()
+_BODIES = frozenset({"json", "xml", "form", "text", "content", "file", "multipart"})
+_ACCEPT = (("Accept", "application/json, */*;q=0.5"),)
 
 
 class RequestOptions(TypedDict, total=False):
@@ -333,15 +339,7 @@ class _Asked:
 def _request(
     base_url: str, always: Mapping[str, str], method: str, path_or_url: str, options: RequestOptions
 ) -> Request:
-    body = body_of(
-        json=options.get("json"),
-        xml=options.get("xml"),
-        form=options.get("form"),
-        text=options.get("text"),
-        content=options.get("content"),
-        file=options.get("file"),
-        multipart=options.get("multipart"),
-    )
+    body = _NO_BODY if _BODIES.isdisjoint(options) else _body(options)
     to_file = options.get("to_file")
     return Request(
         method=method.upper(),
@@ -354,6 +352,18 @@ def _request(
     )
 
 
+def _body(options: RequestOptions) -> Body:
+    return body_of(
+        json=options.get("json"),
+        xml=options.get("xml"),
+        form=options.get("form"),
+        text=options.get("text"),
+        content=options.get("content"),
+        file=options.get("file"),
+        multipart=options.get("multipart"),
+    )
+
+
 def _answer(response: Response, options: RequestOptions) -> HttpAnswer:
     if not 200 <= response.status < 300 and response.status not in options.get("accept", ()):
         raise refusal_of(response)
@@ -361,9 +371,9 @@ def _answer(response: Response, options: RequestOptions) -> HttpAnswer:
 
 
 def _url(base_url: str, path_or_url: str, options: RequestOptions) -> str:
-    filled = _legal(_filled(path_or_url, options.get("path")))
-    url = filled if _FULL_URL.match(filled) else _absolute(base_url, filled)
-    query = query_text(options.get("query", {}))
+    filled = _legal(_filled(path_or_url, options.get("path")) if "{" in path_or_url else path_or_url)
+    url = filled if "://" in filled and _FULL_URL.match(filled) else _absolute(base_url, filled)
+    query = query_text(options.get("query", _NOTHING))
     if not query:
         return url
     return f"{url}{'&' if '?' in url else '?'}{query}"
@@ -415,7 +425,9 @@ def _legal(path_or_url: str) -> str:
 
 
 def _headers(options: RequestOptions, always: Mapping[str, str], content_type: str) -> Headers:
-    said = options.get("headers", {})
+    said = options.get("headers", _NOTHING)
+    if not said and not always and not content_type and "content_type" not in options:
+        return _ACCEPT  # as in most requests
     known = {name.lower() for name in said}
     merged = {**{name: value for name, value in always.items() if name.lower() not in known}, **said}
     given = {name: scalar_text(value) for name, value in merged.items() if value is not None}
@@ -425,7 +437,7 @@ def _headers(options: RequestOptions, always: Mapping[str, str], content_type: s
         if not is_header_value(value):
             raise InvalidInput(f'The header "{name}" may not hold line breaks or other control characters.')
     names = {name.lower() for name in given}
-    defaults = {"Accept": "application/json, */*;q=0.5", "Content-Type": options.get("content_type", content_type)}
+    defaults = {**dict(_ACCEPT), "Content-Type": options.get("content_type", content_type)}
     missing = {name: value for name, value in defaults.items() if value and name.lower() not in names}
     return (*missing.items(), *given.items())
 

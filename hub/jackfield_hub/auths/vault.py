@@ -114,6 +114,7 @@ class LocalKeyWrap:
 class _OpenKey:
     """A data key, and when it was opened, on the vault's clock."""
 
+    key: SealedKey
     cipher: AESGCM
     opened_at: float
 
@@ -124,7 +125,7 @@ class Vault:
     def __init__(self, wrap: KeyWrap, clock: Callable[[], float] = time.monotonic) -> None:
         self.wrap = wrap
         self._clock = clock
-        self._data_keys: OrderedDict[SealedKey, _OpenKey] = OrderedDict()
+        self._data_keys: OrderedDict[str, _OpenKey] = OrderedDict()  #: by their ids
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -171,22 +172,25 @@ class Vault:
 
     def hold_open(self, key: SealedKey) -> None:
         """Have this data key open for the next minutes, whatever happens. Raises MasterKeyAway, DoesNotOpen."""
-        opened = self._data_keys.get(key)
-        if opened is None or self._clock() - opened.opened_at > OPEN_SECONDS / 2:
+        if self._opened(key, OPEN_SECONDS / 2) is None:
             self._open(key)
 
     def _data_key(self, key: SealedKey, spot: Spot) -> AESGCM:
         if key.organization_id != spot.organization_id:
             raise DoesNotOpen("the data key belongs to another organization")
-        opened = self._data_keys.get(key)
-        if opened is None or self._clock() - opened.opened_at > OPEN_SECONDS:
-            return self._open(key)
-        return opened.cipher
+        return self._opened(key, OPEN_SECONDS) or self._open(key)
+
+    def _opened(self, key: SealedKey, seconds: float) -> AESGCM | None:
+        """Return the data key if it was opened in the last so many seconds."""
+        opened = self._data_keys.get(key.key_id)
+        if opened is None or self._clock() - opened.opened_at > seconds:
+            return None
+        return opened.cipher if opened.key is key or opened.key == key else None
 
     def _open(self, key: SealedKey) -> AESGCM:
         cipher = AESGCM(self.wrap.unwrap(key.sealed, _key_place(key.organization_id, key.key_id)))
-        self._data_keys[key] = _OpenKey(cipher, self._clock())
-        self._data_keys.move_to_end(key)
+        self._data_keys[key.key_id] = _OpenKey(key, cipher, self._clock())
+        self._data_keys.move_to_end(key.key_id)
         if len(self._data_keys) > OPEN_KEYS:
             self._data_keys.popitem(last=False)
         return cipher

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from jackfield_hub.calls import store
 from jackfield_hub.calls.ledger.running import Running
@@ -41,8 +41,7 @@ class CannotPromise(Unavailable):
     """The call's Idempotency-Key could not be written down. Nothing was executed."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     entry: Entry
     written: asyncio.Future[KeptCall | None]
     noted: int | None = None  #: where it is noted as running, until it is stored
@@ -191,7 +190,7 @@ class Ledger:
             results = await self._give([one.entry for one in batch])
         except HomeAway as failure:
             log.error("ledger_away", rows=len(batch), **describe(failure))
-            self._unwritten += [replace(one, entry=_still_to_do(one.entry)) for one in batch]
+            self._unwritten += [one._replace(entry=_still_to_do(one.entry)) for one in batch]
             _refuse(batch)
         except Exception as failure:  # whatever a home does not expect of an entry
             log.error("ledger_write_failed", rows=len(batch), **describe(failure))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from jackfield_hub.calls.shapes import KeptCall, Task, TaskOutcome
 from jackfield_hub.database import Database
@@ -49,8 +49,7 @@ class Lost:
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What belongs together: it is stored in one transaction, or not at all."""
 
     task: Task | None = None
