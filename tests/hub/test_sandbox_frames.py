@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from collections.abc import Callable
 
 import orjson
 import pytest
@@ -133,6 +134,22 @@ def test_commas_and_brackets_in_texts_are_not_values():
     assert frames.check_json_object(orjson.dumps(table)) == table
     with pytest.raises(frames.FrameBroken):
         frames.check_json_object(orjson.dumps({"list": list(range(frames.MAX_JSON_VALUES + 1))}))
+
+
+@pytest.mark.parametrize(
+    "value", [{"list": list(range(frames.MAX_JSON_VALUES + 1))}, {"wide": [[]] * 100}, {"a": "]" * 100}]
+)
+def test_of_json_text_only_the_extent_has_to_be_looked_at(value: object):
+    for text in (orjson.dumps(value), b'{"a":' * 65 + orjson.dumps(value) + b"}" * 65):
+        assert breaks(frames.check_extent, text) == breaks(frames.check_json_object, text)
+
+
+def breaks(check: Callable[[bytes], object], text: bytes) -> bool:
+    try:
+        check(text)
+    except frames.FrameBroken:
+        return True
+    return False
 
 
 def test_threads_that_write_at_the_same_time_never_tear_a_frame():

@@ -26,7 +26,7 @@ class Desk:
         self._prints = prints
         self._scales = Scales(order.max_result_bytes)
         self._async = {
-            (name, wants.value)
+            (name, wants)
             for name in connector.operations
             for wants in runner.Wants
             if runner.is_async(connector, runner.Call(name, {}, wants=wants))
@@ -70,7 +70,7 @@ class Desk:
         if len(outcome.body) > self._order.max_result_bytes:
             return runner.failed(TooLarge("The error's message is too large."))
         try:
-            frames.check_json_object(outcome.body)
+            frames.check_extent(outcome.body)
         except frames.FrameBroken as mistake:
             return runner.failed(TooLarge(f"The output is {mistake}: ask for less at once."))
         return outcome
@@ -86,7 +86,7 @@ def _call(frame: frames.Call) -> runner.Call:
         input=orjson.loads(frame.body),
         base_url=frame.base_url,
         user_data=frame.user_data,
-        wants=runner.Wants(frame.wants),
+        wants=frame.wants,
         is_checked=frame.is_checked,
     )
 

@@ -21,6 +21,8 @@ import msgspec
 import orjson
 from msgspec import Meta
 
+from jackfield.runner import Wants
+
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 MAX_HEADER_BYTES = 1024 * 1024
 MAX_JSON_DEPTH = 64
@@ -57,7 +59,7 @@ class Call(Frame, tag="call"):
     operation: str
     base_url: str
     user_data: dict[str, str]
-    wants: str
+    wants: Wants
     is_checked: bool
 
 
@@ -231,18 +233,34 @@ def check_json_object(content: bytes) -> dict[str, Any]:
     Raises FrameBroken when it is not one, nests deeper than 64 levels, or has more than half a million values: eight
     megabytes of `[[],[],…]` would take hundreds to read.
     """
-    if count_values(content) > MAX_JSON_VALUES:
-        raise FrameBroken(f"a body with more than {MAX_JSON_VALUES} values")
+    _check_count(content)
     try:
         value: Any = orjson.loads(content)
     except orjson.JSONDecodeError:
         raise FrameBroken("a body that is not JSON") from None
     if type(value) is not dict:
         raise FrameBroken("a body that is not a JSON object")
-    # Counting brackets is quick and settles nearly every body; only many brackets need the walk.
-    if content.count(b"{") + content.count(b"[") > MAX_JSON_DEPTH and not is_shallow(value):
+    if _may_be_deep(content) and not is_shallow(value):
         raise FrameBroken(f"a body deeper than {MAX_JSON_DEPTH} levels")
     return cast("dict[str, Any]", value)
+
+
+def check_extent(content: bytes) -> None:
+    """Raise FrameBroken for what `check_json_object` would break on, if this is the text of a JSON object."""
+    if _may_be_deep(content):
+        check_json_object(content)
+    else:
+        _check_count(content)
+
+
+def _check_count(content: bytes) -> None:
+    if count_values(content) > MAX_JSON_VALUES:
+        raise FrameBroken(f"a body with more than {MAX_JSON_VALUES} values")
+
+
+def _may_be_deep(content: bytes) -> bool:
+    # Counting brackets is quick and settles nearly every body; only many brackets need the walk.
+    return content.count(b"{") + content.count(b"[") > MAX_JSON_DEPTH
 
 
 def count_values(content: bytes) -> int:

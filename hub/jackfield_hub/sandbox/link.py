@@ -281,9 +281,7 @@ class WorkerLink(asyncio.Protocol):
     # calls
 
     def _open(self, call_id: int, call: runner.Call) -> None:
-        frame = frames.Call(
-            call_id, call.operation, call.base_url, dict(call.user_data), call.wants.value, call.is_checked
-        )
+        frame = frames.Call(call_id, call.operation, call.base_url, dict(call.user_data), call.wants, call.is_checked)
         try:
             self._write(frames.encode(frame, orjson.dumps(call.input)))
         except frames.FrameBroken:

@@ -8,19 +8,22 @@ from typing import Any, cast
 from jackfield.errors import TooLarge
 from jackfield.exchange import JsonObject
 
+# A text of that many limits orjson can still write, whatever else such a process holds.
+ROOM = 4
+
 
 class Scales:
     """Weighs what the operations of one worker put out. Make it when the connector is loaded."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._most_memory = _peak_bytes() + max_bytes
+        self._most_memory = _peak_bytes() + max_bytes * ROOM
 
     def weigh(self, output: JsonObject | bytes) -> None:
         """Raise TooLarge for JSON text above the limit, and for an output that has a longer text in it.
 
         orjson asks for eight times a text's length at once, and crashes when it does not get it. To look for such a
-        text takes a while, so we look only where there may be one: after the process has grown by more than the limit.
+        text takes a while, so we look only where there may be one: after the process has grown by several limits.
         """
         if isinstance(output, bytes):
             is_too_large = len(output) > self._max_bytes

@@ -97,8 +97,12 @@ class _Worker:
 
     def _answer(self, crew: Crew, frame: frames.Call) -> bytes:
         """Run one call on this thread; return what comes of it."""
-        with self._meter.measured(frame.call_id):
+        share = self._meter.share(frame.call_id)
+        share.begin()
+        try:
             return self._desk.run(frame, ThreadTransport(frame.call_id, crew))
+        finally:
+            share.end()
 
     def _overspent(self, call_id: int) -> None:
         self._outbox.send(frames.encode(frames.Overspent(call_id)))
