@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element
 
 import orjson
 
-from jackfield.bodies import BYTES_TYPE, Body, Fields, Parts, Scalar, body_of, query_text, scalar_text
+from jackfield.bodies import BYTES_TYPE, UNRESERVED, Body, Fields, Parts, Scalar, body_of, query_text, scalar_text
 from jackfield.egress.headers import is_header_name, is_header_value
 from jackfield.egress.policy import has_dot_segments
 from jackfield.egress.retries import retry_after_seconds
@@ -405,7 +405,7 @@ def _segment(name: str, value: Scalar) -> str:
     text = "" if value is None else scalar_text(value)
     if text in ("", ".", ".."):
         raise InvalidInput(f'The value of "{name}" cannot be {text!r}. Give it as the service shows it.')
-    return quote(text, safe="")
+    return text if UNRESERVED.fullmatch(text) else quote(text, safe="")
 
 
 def _legal(path_or_url: str) -> str:

@@ -26,6 +26,7 @@ from jackfield.storage import AsyncStorage, Storage
 from jackfield.validation import Schema, problem_text
 
 _CHOICES = Schema(CHOICES_SCHEMA)
+_is_coroutine = cache(inspect.iscoroutinefunction)
 NO_MEMORY = "The operation needs more memory than a connector may have: work on less at once."
 NO_SCRATCH = "The operation writes larger files than a connector may, or more of them."
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
@@ -112,8 +113,7 @@ def is_async(connector: Connector, call: Call) -> bool:
     operation = connector.operations.get(call.operation)
     if operation is None:
         return False
-    wants_output = call.wants is Wants.OUTPUT
-    return inspect.iscoroutinefunction(operation.handler if wants_output else operation.output_schema_handler)
+    return _is_coroutine(operation.handler if call.wants is Wants.OUTPUT else operation.output_schema_handler)
 
 
 def _on_a_loop(running: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -156,10 +156,10 @@ def _ask(operation: Operation, call: Call, http: Http | AsyncHttp, storage: Stor
     """Return what the handler returns: its output, or what has to be awaited for it."""
     arguments = {Role.HTTP: http, Role.STORAGE: storage, **_arguments(operation, call)}
     if call.wants is Wants.OUTPUT:
-        return operation.handler(*(arguments[role] for role in operation.roles))
+        return operation.handler(*[arguments[role] for role in operation.roles])
     if operation.output_schema_handler is None:
         return operation.manifest().output_schema
-    return operation.output_schema_handler(*(arguments[role] for role in operation.output_schema_roles))
+    return operation.output_schema_handler(*[arguments[role] for role in operation.output_schema_roles])
 
 
 def _outcome(operation: Operation, call: Call, answered: Any, weigh: Weigh | None) -> Outcome:

@@ -189,7 +189,7 @@ def output_schema(shape: Any) -> JsonObject:
 def read_input(shape: type[Shape], value: JsonObject) -> Shape:
     """Return the dataclass that `value` describes. Raises InvalidInput for what no JSON Schema can say."""
     try:
-        return _adapter(shape).validate_python(value)
+        return _reader(shape)(value)
     except ValidationError as mistake:
         first = mistake.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"])
@@ -204,6 +204,11 @@ def _closed_object(properties: JsonObject, required: list[str]) -> JsonObject:
         "additionalProperties": False,
         "advanced": [],
     }
+
+
+@cache
+def _reader(shape: Any) -> Callable[[Any], Any]:
+    return _adapter(shape).validator.validate_python  # what the adapter's own does, without its choices
 
 
 @cache
