@@ -6,6 +6,7 @@ import hashlib
 import io
 import zipfile
 
+import orjson
 import pytest
 from aiohttp import web
 
@@ -51,6 +52,17 @@ async def test_a_raw_request_sends_a_file(hub: Hub, alice: Person, depository: D
     )
 
     assert (answer.json["output"]["body"]["size"], depository.seen[0]["type"]) == (1000, "application/pdf")
+
+
+async def test_a_reference_is_found_however_its_json_is_spelled(hub: Hub, alice: Person, depository: Depository):
+    await put_in_place(hub, alice.organization_id, depository.url, name="raw-shop", raw_http=True)
+    reference = (await send(alice, b"x" * 10)).json
+    asked = {"method": "PUT", "url": {"endpoint": "/store"}, "body": {"binary": reference}}
+    body = orjson.dumps({"operation": "raw_http_request", "input": asked}).replace(b"mime_type", rb"\u006dime_type")
+
+    answer = await alice.send("POST", "/core/v1/connectors/raw-shop/versions/1.0/call", body)
+
+    assert answer.json["output"]["body"]["size"] == 10
 
 
 async def test_an_answer_becomes_a_file(alice: Person, depository: Depository):

@@ -39,7 +39,7 @@ def test_a_sealed_text_moved_elsewhere_does_not_open(vault: Vault, key: SealedKe
     sealed = vault.seal(key, SPOT, b"hunter2")
 
     with pytest.raises(DoesNotOpen):
-        vault.unseal(key, replace(SPOT, **moved), sealed)
+        vault.unseal(key, SPOT._replace(**moved), sealed)
 
 
 def test_charlies_key_does_not_open_what_alice_sealed(vault: Vault, key: SealedKey) -> None:

@@ -20,14 +20,17 @@ class AskedCall(NamedTuple):
     auth_id: str | None = None
     wants_output_schema: bool = False
     size: int = 0  #: of the body it came in, in bytes
+    may_name_files: bool = True  #: False: there is no reference to a file in the input, and none needs to be looked for
 
 
 def read_call(content: bytes) -> AskedCall:
     """Return the call a body asks for. Keys it does not know are passed over. Raises InvalidInput."""
-    return call_of(read_object(content), len(content))
+    # A reference has "mime_type" in it. Looking for that takes no time; a backslash and "u" could spell it otherwise.
+    may_name_files = b"mime_type" in content or b"\\u" in content
+    return call_of(read_object(content), len(content), may_name_files=may_name_files)
 
 
-def call_of(body: JsonObject, size: int = 0) -> AskedCall:
+def call_of(body: JsonObject, size: int = 0, *, may_name_files: bool = True) -> AskedCall:
     """Return the call an object asks for, which was read as JSON already. Raises InvalidInput."""
     return AskedCall(
         operation=_required(body, "operation", "string"),
@@ -35,6 +38,7 @@ def call_of(body: JsonObject, size: int = 0) -> AskedCall:
         auth_id=_auth_id(body),
         wants_output_schema=_optional(body, "returnOutputSchema", "boolean") or False,
         size=size,
+        may_name_files=may_name_files,
     )
 
 

@@ -178,7 +178,7 @@ async def _prepare(hub: Hub, caller: Caller, called: Address, asked: AskedCall, 
     connector = await catalog.find_version(hub, caller, called.name, called.version)
     operation = catalog.find_operation(connector, asked.operation)
     await _check_input(hub, caller, connector.input_schema(operation.name), asked)
-    takes_files = connector.takes_files(operation.name)
+    takes_files = asked.may_name_files and connector.takes_files(operation.name)
     given = await find_given(hub, caller.organization_id, asked.input) if takes_files else {}
     auth = await auths.find_for_call(hub, caller, asked.auth_id, connector.service) if asked.auth_id else None
     hub.ledger.admit()
