@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bench.processes import tree
 from bench.soak_processes import CALL, SLOW, VICTIMS, run_storm
 from jackfield_hub.doctor import hub_checks
 from jackfield_hub.processes import board
@@ -21,6 +22,7 @@ from jackfield_hub.processes.shared_moments import SharedMoments, make_memory
 from jackfield_hub.processes.supervisor import LONGEST_PAUSE_SECONDS, Kind, Seat
 from tests.hub.connectors import connector_zip, deploy_body, deploy_path, deployment_path
 from tests.hub.processes import HubProcess, running, start
+from tests.hub.test_running_calls import noted
 
 SECONDS = 120  # a generous ceiling
 SAY = {"operation": "say", "input": {}}
@@ -153,6 +155,29 @@ def test_a_stopping_hub_finishes_its_calls_and_says_first_that_it_stops(tmp_path
     assert [answer["outcome"] for _, answer in outcomes] == ["success"] * 6
     assert hub.process.wait(SECONDS) == 0
     assert "Traceback" not in hub.said()
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_calls_are_finished_when_every_process_is_told_to_end_at_once(tmp_path: Path, processes: str) -> None:
+    hub = start(tmp_path / "hub", processes=processes)
+    deploy(hub)
+    wait: dict[str, Any] = {"operation": "wait", "input": {}}
+    assert hub.ask("POST", CALL, wait)[1]["outcome"] == "success"
+    outcomes: list[Any] = []
+    calls = [threading.Thread(target=lambda: outcomes.append(hub.ask("POST", CALL, wait))) for _ in range(3)]
+    for call in calls:
+        call.start()
+    until(lambda: noted(hub.data / "running") == len(calls))
+
+    family = tree(hub.process.pid)
+    for process in family:  # as systemd does, and whoever stops a container from outside
+        os.kill(process, signal.SIGTERM)
+    for call in calls:
+        call.join()
+
+    assert [answer["outcome"] for _, answer in outcomes] == ["success"] * len(calls)
+    assert hub.process.wait(SECONDS) == 0
+    until(lambda: not any(Path(f"/proc/{process}").exists() for process in family))
 
 
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -93,5 +94,7 @@ async def _main() -> None:
 
 if __name__ == "__main__":
     os.umask(0o077)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # what was begun is finished; that stdin ends says when to end
     configure_logs()
     asyncio.run(_main())

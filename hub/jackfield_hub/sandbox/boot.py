@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -17,6 +18,8 @@ IN_NAMESPACES = "R1"  # Rung.NAMESPACES; its module is loaded when the starter h
 
 def boot(control_descriptor: int, rung: str) -> None:
     """Take the rung and become the zygote; tell the hub when the host does not allow it."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # for the hub, whoever they were sent to: it hangs up when all is done
     try:
         if rung == IN_NAMESPACES:
             entering.enter()
