@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.responses import Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from jackfield_hub.dialog.entry import Page
 from jackfield_hub.dialog.shapes import Closed, Dialog, Failed, Finished, Subject
 from jackfield_hub.errors import Refused
 from jackfield_hub.services.shapes import Service, ServiceEnvironment
 from jackfield_hub.settings import Settings
+from jackfield_hub.templates import open_templates
 
 FOLDER = Path(__file__).parent / "pages"
 ANYBODY = ("*",)
 Message = Finished | Closed | Failed
+
+_templates = cache(open_templates)
 
 
 class Pages:
@@ -58,7 +60,9 @@ class Pages:
     def _draw(self, template: str, status: int, **data: Any) -> Response:
         message: Message | None = data.pop("message", None)
         said = "" if message is None else message.model_dump_json()
-        page = _templates().get_template(template).render(message=message, said=said, origins=self._origins, **data)
+        page = (
+            _templates(FOLDER).get_template(template).render(message=message, said=said, origins=self._origins, **data)
+        )
         return Response(page, status, self._headers(), media_type="text/html")
 
     def _headers(self) -> dict[str, str]:
@@ -72,10 +76,3 @@ class Pages:
             "Referrer-Policy": "same-origin",
             "Cache-Control": "no-store",
         }
-
-
-@cache
-def _templates() -> Environment:
-    drawing = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined)
-    drawing.trim_blocks = drawing.lstrip_blocks = True
-    return drawing

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.responses import Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from jackfield_hub.templates import open_templates
 
 FOLDER = Path(__file__).parent / "pages"
 HEADERS = {
@@ -19,6 +20,8 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+_templates = cache(open_templates)
 
 
 def sign_in_page(
@@ -40,12 +43,5 @@ def password_page(csrf: str, *, problem: str = "", status: int = 200) -> Respons
 
 
 def _draw(template: str, status: int, **data: Any) -> Response:
-    page = _templates().get_template(template).render(**data)
+    page = _templates(FOLDER).get_template(template).render(**data)
     return Response(page, status, HEADERS, media_type="text/html")
-
-
-@cache
-def _templates() -> Environment:
-    drawing = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined)
-    drawing.trim_blocks = drawing.lstrip_blocks = True
-    return drawing
