@@ -16,35 +16,13 @@ from jackfield_hub.app import create_app
 from jackfield_hub.door import CONNECTIONS_A_TURN, Door
 from jackfield_hub.http_protocol import JackfieldProtocol, Patience
 from jackfield_hub.hub import Hub
+from jackfield_hub.listener import BACKLOG, url_of
 
-BACKLOG = 4096
 DRAIN_LOOK_SECONDS = 0.01
 LINGER_SECONDS = 0.25  # for whoever is about to send another request on a connection that is kept
 LAST_WORDS_SECONDS = 1.0  # for those who were cut off, to be told so
 TICK_SECONDS = 0.5  # how often the Date header is renewed, and slow clients are looked for
 PATIENCE = Patience()
-
-
-class CannotListen(Exception):
-    """The address or the port is taken, or not ours; the message says which and what to do."""
-
-
-def open_socket(host: str, port: int) -> socket.socket:
-    """Return a socket bound to this address; port 0 means any free one. Raises CannotListen."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as reason:
-        raise CannotListen(f"cannot listen on {host} port {port}: {reason.strerror}; try --port or --host") from None
-    # An answer leaves in two pieces. Without this the second waits for the client to confirm the first: 40 ms on Linux.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
-
-
-def url_of(listener: socket.socket) -> str:
-    """Return where a client on this machine finds the hub, for example `http://127.0.0.1:8080`."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @asynccontextmanager

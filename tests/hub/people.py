@@ -16,7 +16,8 @@ from jackfield_hub.identity import service as identity
 from jackfield_hub.identity.service import NewOrganization, NewOwner
 from jackfield_hub.identity.shapes import Caller, CallerKind, Role
 from jackfield_hub.identity.tokens import make_token
-from jackfield_hub.server import open_socket, serving, url_of
+from jackfield_hub.listener import open_socket, url_of
+from jackfield_hub.server import serving
 
 
 @dataclass(frozen=True)

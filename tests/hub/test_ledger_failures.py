@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from jackfield_hub.calls.ledger import address, writer_home
 from jackfield_hub.calls.ledger import service as ledgers
-from jackfield_hub.calls.ledger import wire, writer_home
 from jackfield_hub.calls.ledger.file_home import FileHome
 from jackfield_hub.calls.ledger.running import Running, left_behind
 from jackfield_hub.calls.ledger.service import CannotPromise, Ledger, LedgerBehind, NotRecorded
@@ -36,13 +36,13 @@ Write = Callable[[Sequence[Entry]], Awaitable[list[KeptCall | None]]]
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from jackfield_hub.calls.ledger import wire
+from jackfield_hub.calls.ledger import address
 from jackfield_hub.calls.ledger.writer import LedgerWriter
 
 async def main():
     folder = Path(sys.argv[1])
     writer = await LedgerWriter.open(folder / "usage.db", ["api 1"])
-    await writer.serve(wire.listen(folder))
+    await writer.serve(address.listen(folder))
     print("ready", flush=True)
     await asyncio.Event().wait()
 
@@ -268,7 +268,7 @@ async def test_who_waits_is_answered_when_the_process_that_writes_is_killed_or_h
 
 async def test_an_answer_nobody_waits_for_any_more_is_not_taken_for_the_next_one(tmp_path: Path) -> None:
     writer = await LedgerWriter.open(tmp_path / "usage.db", [])
-    await writer.serve(wire.listen(tmp_path))
+    await writer.serve(address.listen(tmp_path))
     home = WriterHome(tmp_path, "api 1")
     await home.write([Entry(task())])
 
@@ -284,7 +284,7 @@ async def test_an_answer_nobody_waits_for_any_more_is_not_taken_for_the_next_one
 
 async def test_a_batch_the_writer_does_not_understand_is_refused_and_the_next_one_is_stored(tmp_path: Path) -> None:
     writer = await LedgerWriter.open(tmp_path / "usage.db", [])
-    await writer.serve(wire.listen(tmp_path))
+    await writer.serve(address.listen(tmp_path))
     ledger = Ledger(WriterHome(tmp_path, "api 1"))
     strange = replace(task(), outcome="of another version")  # pyright: ignore[reportArgumentType]
 

@@ -13,7 +13,8 @@ import pytest
 
 from jackfield_hub.http_protocol import MAX_HEAD_BYTES
 from jackfield_hub.hub import Hub
-from jackfield_hub.server import open_socket, serving
+from jackfield_hub.listener import open_socket
+from jackfield_hub.server import serving
 from tests.hub.people import Person
 from tests.hub.stored import IS_POSTGRES
 

@@ -12,7 +12,8 @@ import pytest
 from jackfield_hub import http_protocol
 from jackfield_hub.http_protocol import MAX_HEAD_BYTES, MAX_REQUESTS_AHEAD, Patience
 from jackfield_hub.hub import Hub
-from jackfield_hub.server import open_socket, serving
+from jackfield_hub.listener import open_socket
+from jackfield_hub.server import serving
 from tests.hub.people import Person
 from tests.hub.test_web import GET, Wire
 

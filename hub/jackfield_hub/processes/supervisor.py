@@ -22,13 +22,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count
 
-from jackfield_hub.calls.ledger import wire
+from jackfield_hub.calls.ledger import address
 from jackfield_hub.data_folder import own
+from jackfield_hub.listener import open_socket, url_of
 from jackfield_hub.logs import describe, log
 from jackfield_hub.processes import board
 from jackfield_hub.processes.channel import Alive, Begin, CannotStart, Channel, End, Heard, Ready, Settle, Tell
 from jackfield_hub.processes.shared_moments import make_memory
-from jackfield_hub.server import open_socket, url_of
 from jackfield_hub.settings import Settings
 
 START_SECONDS = 120.0
@@ -321,7 +321,7 @@ async def supervising(settings: Settings, say: Callable[[str], None]) -> AsyncGe
         descriptors = {"listener": listener.fileno(), "lock": lock, "limits": make_memory()}
         closing.callback(os.close, descriptors["limits"])
         if settings.database_url.startswith("sqlite"):
-            descriptors["ledger"] = closing.enter_context(wire.listen(settings.data_dir)).fileno()
+            descriptors["ledger"] = closing.enter_context(address.listen(settings.data_dir)).fileno()
             # Whoever serves holds one end of a pipe, and the writer the other: so it knows when it may leave.
             descriptors["lifeline"], descriptors["lives"] = os.pipe()
             closing.callback(os.close, descriptors["lifeline"])

@@ -9,12 +9,8 @@ Each is four bytes of length and JSON. Both ends are ours.
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -23,8 +19,6 @@ from jackfield_hub.calls.ledger.shapes import Claim, Complete, Entry, Lost, Rele
 from jackfield_hub.calls.shapes import KeptCall, PromiseState, Task, TaskOutcome
 from jackfield_hub.idempotency.shapes import Promise
 
-SOCKET = "ledger.sock"
-BACKLOG = 64
 LENGTH_BYTES = 4
 
 
@@ -34,33 +28,6 @@ class Fate(StrEnum):
     STORED = "stored"
     AWAY = "away"  #: the disk did not take it; it may be given again
     BROKEN = "broken"  #: there is something in it that cannot be stored
-
-
-def listen(folder: Path) -> socket.socket:
-    """Return a new socket on which the writer is found. It outlives the writer: what is said meanwhile waits."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    (folder / SOCKET).unlink(missing_ok=True)
-    with _address(folder) as address:
-        listener.bind(address)
-    listener.listen(BACKLOG)
-    return listener
-
-
-async def connect(folder: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Return a line to the writer, even while it is being replaced. Raises OSError."""
-    with _address(folder) as address:
-        return await asyncio.open_unix_connection(address)
-
-
-@contextmanager
-def _address(folder: Path) -> Generator[str]:
-    """Give the path of the socket: a short one, because the kernel takes no more than about a hundred characters."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        short = Path("/proc/self/fd", str(descriptor))
-        yield str((short if short.exists() else folder) / SOCKET)
-    finally:
-        os.close(descriptor)
 
 
 def frame(said: Any) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jackfield_hub.calls.ledger import wire
+from jackfield_hub.calls.ledger import address, wire
 from jackfield_hub.calls.ledger.shapes import Entry, HomeAway
 from jackfield_hub.calls.ledger.wire import Fate
 from jackfield_hub.calls.shapes import KeptCall
@@ -69,7 +69,7 @@ class WriterHome:
 
     async def _open_line(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._line is None:
-            self._line = await wire.connect(self._folder)
+            self._line = await address.connect(self._folder)
             self._line[1].write(wire.frame({"owner": self._owner}))
         return self._line
 
