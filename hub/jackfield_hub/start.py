@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 from jackfield_hub.calls.history.sweep import plan_sweep
 from jackfield_hub.first_start import make_first_organization
@@ -11,6 +12,9 @@ from jackfield_hub.logs import write_behind
 from jackfield_hub.trust import read_trust
 
 OBJECTS_A_COLLECTION = 10_000  # at Python's own 700 the collector took a twentieth of a busy hub's time
+# How long the loop may keep a thread waiting that is ready, such as the one that writes the ledger. At Python's own 5 ms
+# a record took 10 ms beside a busy loop, most of it waiting.
+SWITCH_SECONDS = 0.0005
 
 
 async def begin(hub: Hub) -> list[str]:
@@ -24,6 +28,7 @@ async def begin(hub: Hub) -> list[str]:
         said.append(f"First start: the tokens of your organization are in {tokens_file}")
     await plan_sweep(hub)
     write_behind()
+    sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
     gc.set_threshold(OBJECTS_A_COLLECTION)
     gc.freeze()  # what is loaded now stays for ever: the collector need not look through it again and again
