@@ -12,8 +12,8 @@ from jackfield_hub.logs import write_behind
 from jackfield_hub.trust import read_trust
 
 OBJECTS_A_COLLECTION = 10_000  # at Python's own 700 the collector took a twentieth of a busy hub's time
-# How long the loop may keep a thread waiting that is ready, such as the one that writes the ledger. At Python's own 5 ms
-# a record took 10 ms beside a busy loop, most of it waiting.
+# How long the loop may keep a thread waiting that is ready, such as the one that writes the ledger: at Python's own
+# 5 ms a record took 10 ms beside a busy loop, most of it waiting.
 SWITCH_SECONDS = 0.0005
 
 
