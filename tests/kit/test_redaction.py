@@ -49,8 +49,6 @@ def test_a_secret_is_found_in_every_spelling(secret: str, name: str):
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize(("inner", "outer"), list(product(ENCODINGS, ENCODINGS)))
 def test_a_secret_is_found_in_one_spelling_inside_another(secret: str, inner: str, outer: str):
-    if inner.startswith("base64") and outer.startswith("base64"):
-        pytest.skip("no service does this by accident")
     spelled = ENCODINGS[outer](f'{{"key": "{ENCODINGS[inner](secret)}"}}')
     plain = ENCODINGS[outer](ENCODINGS[inner](secret))
 

@@ -124,7 +124,8 @@ def redactor(secrets: Iterable[str]) -> Redactor:
     """Return what takes these secrets out of texts, bytes, JSON, requests and responses.
 
     It knows a secret as it is, percent-encoded, JSON- and HTML-escaped, in hexadecimal, and in base64, also in the
-    middle of a longer base64 text, and most of these inside one another. Secrets under six characters are left alone.
+    middle of a longer base64 text, and most of these inside one another. Base64 in base64 it knows where the inner one
+    holds the secret and nothing else. Secrets under six characters are left alone.
     """
     spellings: set[str] = set()
     # A header loses the spaces at its ends on the way, and so does the secret in it.
@@ -144,6 +145,9 @@ def _spellings(secret: str) -> set[str]:
     every_byte = f"%{content.hex('%')}"
     spellings = {secret, content.hex(), content.hex().upper(), every_byte, every_byte.upper()}
     in_base64 = _base64_spellings(content)
+    # Once more in base64, as a whole: three spellings. In the middle of something else it could be any of nine.
+    for whole in {base64.b64encode(content), base64.urlsafe_b64encode(content)}:
+        in_base64 |= _base64_spellings(whole.rstrip(b"="))
     for again in in_base64.copy():
         in_base64 |= {quote(again, safe=""), again.replace("/", "\\/")}
     if not _IS_ALWAYS_ITSELF.fullmatch(secret):
