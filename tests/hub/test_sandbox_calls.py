@@ -201,6 +201,59 @@ async def test_more_requests_than_a_call_may_make_are_refused(pool, connector):
     assert sent == 100
 
 
+ASK = """
+    @small.operation
+    def ask(text: Text, http: Http) -> dict:
+        return {"text": http.get("/" + text.text).text}
+"""
+
+
+async def test_a_worker_has_few_requests_on_their_way_and_the_others_wait(connector):
+    bundle = connector(ASK)
+    pool = Pool(Limits(drain_seconds=1.0, requests_under_way=2))
+    await pool.start()
+    inside, most = set[str](), 0
+    may_answer = asyncio.Event()
+
+    async def send(request: Request) -> Response:
+        nonlocal most
+        inside.add(request.url)
+        most = max(most, len(inside))
+        try:
+            await may_answer.wait()
+        finally:
+            inside.remove(request.url)
+        return Response(200, (), request.url.rpartition("/")[2].encode())
+
+    late = [asyncio.create_task(run(pool, bundle, "ask", text=str(n), send=send, seconds=1.0)) for n in range(4)]
+    await asyncio.wait(late)
+    may_answer.set()
+    answers = await asyncio.gather(*(give(pool, bundle, "ask", text=str(n), send=send) for n in range(10)))
+    await pool.stop()
+
+    assert {output(call.result())["kind"] for call in late} == {"TimedOut"}
+    assert [answer["text"] for answer in answers] == [str(n) for n in range(10)]
+    assert most == 2
+
+
+async def test_each_call_has_its_own_deadline(pool, connector):
+    bundle = connector(ASK)
+    may_answer = asyncio.Event()
+
+    async def send(request: Request) -> Response:
+        await may_answer.wait()
+        return Response(200, (), b"at last")
+
+    seconds = [SECONDS, 0.3, 0.6, SECONDS]
+    asked = [asyncio.create_task(run(pool, bundle, "ask", text="x", send=send, seconds=one)) for one in seconds]
+    await asyncio.wait(asked[1:2])
+    assert not asked[2].done()
+    await asyncio.wait(asked[2:3])
+    may_answer.set()
+
+    assert [(await call).is_success for call in asked] == [True, False, False, True]
+
+
 async def test_what_a_handler_prints_is_for_its_author_and_bounded(pool, connector):
     bundle = connector("""
     @small.operation

@@ -80,7 +80,7 @@ class Crew:
         self._run = run
         self._outbox = outbox
         self._calls: deque[frames.Call] = deque()
-        self._answers: deque[Answer] = deque()
+        self._answers: deque[Any] = deque()
         self._waiting: dict[int, _Seat] = {}  # by the number of the request
         self._resting: list[_Seat] = []
         self._size = 0
@@ -165,7 +165,7 @@ class Crew:
             for frame in self._read():
                 if isinstance(frame, frames.Call):
                     self._calls.append(frame)
-                elif isinstance(frame, Answer):
+                elif not isinstance(frame, frames.Cancel):  # a thread cannot be cancelled
                     self._answers.append(frame)
         except BaseException as failure:
             self._failure = None if isinstance(failure, EOFError) else failure

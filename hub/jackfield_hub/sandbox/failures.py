@@ -11,7 +11,7 @@ What a call asks for beyond its limits is the kit's LimitReached and its kinds.
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -20,8 +20,7 @@ from jackfield.errors import Fault, OperationError, PlatformError
 NOT_CONFINED = 70  # the status a worker ends with when its jail could not be closed
 
 
-@dataclass(frozen=True)
-class WorkerOutcome:
+class WorkerOutcome(NamedTuple):
     """How a call ended. `output` is the text of a JSON object; `log` is for the connector's author."""
 
     is_success: bool

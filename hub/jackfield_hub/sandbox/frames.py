@@ -192,7 +192,7 @@ class Parser:
     def _frame(self, view: memoryview, start: int, end: int) -> Frame:
         header_start = start + _LENGTHS.size
         header_end = header_start + _TOTAL.unpack_from(view, start + _TOTAL.size)[0]
-        if header_end > min(end, header_start + MAX_HEADER_BYTES):
+        if header_end > end or header_end - header_start > MAX_HEADER_BYTES:
             raise FrameBroken(f"a header of {header_end - header_start} bytes")
         try:
             frame = self._accepts.decode(view[header_start:header_end])

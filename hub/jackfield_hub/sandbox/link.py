@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -34,6 +36,7 @@ from jackfield_hub.sandbox.limits import Limits
 _HttpFrame = frames.Http | frames.HttpFile
 SendRequest = Callable[[Request], Awaitable[Response]]
 
+EARLY_SECONDS = 0.002  # an event loop's clock counts milliseconds
 STDERR_BYTES = 64 * 1024
 LOAD_LOG_BYTES = 16 * 1024
 MAX_REFUSALS = 10_000  # without a result in between
@@ -43,13 +46,14 @@ ANSWER_TOO_LARGE = "The third party's answer is larger than a worker may get."
 MAX_UNREAD_BYTES = 64 * 1024 * 1024  # answers a worker has asked for and does not read
 
 
-@dataclass
+@dataclass(slots=True)
 class _OpenCall:
     send: SendRequest
     answer: asyncio.Future[WorkerOutcome]
+    deadline: float
     log: bytes = b""
     requests: int = 0
-    underway: dict[int, asyncio.Task[None]] = field(default_factory=dict[int, asyncio.Task[None]])
+    underway: dict[int, asyncio.Task[None] | None] = field(default_factory=dict[int, asyncio.Task[None] | None])
 
 
 class WorkerLink(asyncio.Protocol):
@@ -78,7 +82,10 @@ class WorkerLink(asyncio.Protocol):
         self._refused = 0
         self._parser = frames.Parser(frames.FROM_WORKER)
         self._outgoing: list[bytes] = []
-        self._lanes = asyncio.Semaphore(limits.requests_under_way)
+        self._under_way = 0
+        self._held: deque[tuple[_OpenCall, _HttpFrame, Request]] = deque()  # until others are answered
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
         self._failure: OperationError | None = None
 
     @property
@@ -89,6 +96,12 @@ class WorkerLink(asyncio.Protocol):
     def is_usable(self) -> bool:
         """Whether new calls may come here."""
         return self._failure is None and not self.is_retired
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it can run another call at once."""
+        has_place = len(self._calls) < self.limits.calls_at_once
+        return has_place and self._failure is None and not self.is_retired and self.loaded.done()
 
     @property
     def is_loaded(self) -> bool:
@@ -107,14 +120,14 @@ class WorkerLink(asyncio.Protocol):
         self.is_spoken_for = False
         call_id = self._next_call
         self._next_call += 1
-        loop = asyncio.get_running_loop()
-        opened = self._calls[call_id] = _OpenCall(send, loop.create_future())
-        timer = loop.call_later(max(0.0, deadline - time.monotonic()), self._run_over, call_id)
+        answer = asyncio.get_running_loop().create_future()
+        opened = self._calls[call_id] = _OpenCall(send, answer, deadline)
+        if deadline < self._rings_at:
+            self._ring_at(deadline)
         try:
             self._open(call_id, call)
-            return await opened.answer
+            return await answer
         finally:
-            timer.cancel()
             if self._calls.get(call_id) is opened:  # whoever waited has gone: nobody wants the answer any more
                 self._abandon(call_id, failed(WorkerLost("Nobody waits for this call.")), deadline)
 
@@ -146,6 +159,8 @@ class WorkerLink(asyncio.Protocol):
             self.loaded.set_exception(LoadFailed("\n".join(filter(None, (self._failure.message, said)))))
         for call_id in list(self._calls):
             self._close(call_id, failed(self._failure, said))
+        if self._timer is not None:
+            self._timer.cancel()
         if self._transport is not None:
             self._transport.abort()
 
@@ -177,7 +192,7 @@ class WorkerLink(asyncio.Protocol):
             return
         if isinstance(frame, frames.Result):
             self._take_result(frame)
-        elif isinstance(frame, frames.Http | frames.HttpFile):
+        elif isinstance(frame, _HttpFrame):
             self._take_request(frame)
         elif isinstance(frame, frames.Log):
             self._take_log(frame)
@@ -229,9 +244,9 @@ class WorkerLink(asyncio.Protocol):
             raise frames.FrameBroken("two requests with one number")
         else:
             opened.requests += 1
-            exchange = self._exchange(opened, frame, request_of(frame))
-            task = opened.underway[frame.request_id] = asyncio.ensure_future(exchange)
-            task.add_done_callback(partial(self._exchanged, opened, frame))
+            opened.underway[frame.request_id] = None
+            self._held.append((opened, frame, request_of(frame)))
+            self._send_held()
 
     def _find(self, call_id: int) -> _OpenCall | None:
         """Return the open call, None when it is one that ran over. Raises FrameBroken for any other."""
@@ -248,18 +263,30 @@ class WorkerLink(asyncio.Protocol):
             return OutOfRequests(f"The operation made more than {limits.requests_at_once} requests at once.")
         return None
 
+    def _send_held(self) -> None:
+        """Have requests sent, as many as there may be at once."""
+        while self._held and self._under_way < self.limits.requests_under_way:
+            opened, frame, request = self._held.popleft()
+            if frame.request_id in opened.underway:  # its call is still open
+                task = asyncio.get_running_loop().create_task(self._exchange(opened, frame, request))
+                opened.underway[frame.request_id] = task
+                task.add_done_callback(partial(self._exchanged, opened, frame))
+                self._under_way += 1
+
     async def _exchange(self, opened: _OpenCall, frame: _HttpFrame, request: Request) -> None:
         """Have the request sent, and hand the worker what comes of it."""
         try:
-            async with self._lanes:
-                response = await opened.send(request)
+            response = await opened.send(request)
             answer = answer_frame(frame.call_id, frame.request_id, response)
         except frames.FrameBroken:
             raise TooLarge(ANSWER_TOO_LARGE) from None
         self._write(answer)
 
     def _exchanged(self, opened: _OpenCall, frame: _HttpFrame, task: asyncio.Task[None]) -> None:
+        self._under_way -= 1
         opened.underway.pop(frame.request_id, None)
+        if self._held:
+            self._send_held()
         error = None if task.cancelled() else task.exception()
         if isinstance(error, OperationError):
             self._fail_request(frame.call_id, frame.request_id, error)
@@ -292,17 +319,32 @@ class WorkerLink(asyncio.Protocol):
         opened = self._calls.pop(call_id)
         self.last_used = time.monotonic()
         for request_id, task in opened.underway.items():
-            task.cancel()
+            if task is not None:
+                task.cancel()
             self._fail_request(call_id, request_id, TimedOut(OVER))  # or the thread that asked would wait for ever
+        opened.underway.clear()
         if not opened.answer.done():
             opened.answer.set_result(outcome)
         if self.is_retired and not self._calls:
             self._end(self)
 
+    def _ring_at(self, moment: float) -> None:
+        # One timer for all calls: hardly one of thousands is ever late.
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = moment
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, moment - time.monotonic()), self._ring)
+
+    def _ring(self) -> None:
+        self._timer, self._rings_at = None, math.inf
+        now = time.monotonic() + EARLY_SECONDS
+        for call_id in [call_id for call_id, opened in self._calls.items() if opened.deadline <= now]:
+            self._run_over(call_id)
+        if self._calls:
+            self._ring_at(min(opened.deadline for opened in self._calls.values()))
+
     def _run_over(self, call_id: int) -> None:
         """The deadline has come: answer now, and see a moment later whether the thread has come back."""
-        if call_id not in self._calls:
-            return
         late = failed(TimedOut("The call took longer than it may, and was stopped."))
         self._abandon(call_id, late, time.monotonic())
 

@@ -126,10 +126,19 @@ class Pool:
         `deadline` is a `time.monotonic()`. Whatever the worker does is an outcome. Raises only Overloaded.
         """
         try:
-            outcome = await self._call(key, bundle, call, send, deadline)
+            if bundle.isolation is Isolation.CALL:
+                outcome = await self._call_alone(key, bundle, call, send, deadline)
+            else:
+                link = self._ready(key) or await self._find(key, bundle, deadline)
+                outcome = self._forgiven(key, link, await link.call(call, send, deadline))
         except Overloaded:
             self.counters.count_refusal()
             raise
+        except LoadFailed as failure:
+            self.counters[LoadFailed.__name__] += 1
+            outcome = failed(ConnectorError(NOT_LOADED), failure.reason)
+        except OperationError as error:
+            outcome = failed(error)
         self.counters.count_outcome(outcome, self.limits.log_bytes)
         return outcome
 
@@ -174,20 +183,6 @@ class Pool:
         if link is not None:
             self._end(link)
 
-    async def _call(
-        self, key: WorkerKey, bundle: Bundle, call: runner.Call, send: SendRequest, deadline: float
-    ) -> WorkerOutcome:
-        try:
-            if bundle.isolation is Isolation.CALL:
-                return await self._call_alone(key, bundle, call, send, deadline)
-            link = await self._find(key, bundle, deadline)
-            return self._forgiven(key, link, await link.call(call, send, deadline))
-        except LoadFailed as failure:
-            self.counters[LoadFailed.__name__] += 1
-            return failed(ConnectorError(NOT_LOADED), failure.reason)
-        except OperationError as error:
-            return failed(error)
-
     async def _call_alone(
         self, key: WorkerKey, bundle: Bundle, call: runner.Call, send: SendRequest, deadline: float
     ) -> WorkerOutcome:
@@ -221,13 +216,18 @@ class Pool:
                 link.is_spoken_for = False
                 self._spares.put(key, link)
 
+    def _ready(self, key: WorkerKey) -> WorkerLink | None:
+        """Return the worker of this key if it can take a call right now, as nearly always."""
+        link = self._serving.get(key)
+        return link if link is not None and link.has_room else None
+
     async def _find(self, key: WorkerKey, bundle: Bundle, deadline: float) -> WorkerLink:
         """Return a loaded worker of this key. Raises LoadFailed, Overloaded, or the error the call ends with."""
         link = self._serving.get(key)
         if link is None or not link.is_usable:
             self._check_circuit(key)
             link = await self._hire(key, bundle, deadline)
-        if link.open_calls >= self.limits.calls_at_once:
+        if link.open_calls >= link.limits.calls_at_once:
             raise Overloaded("this connector has too many calls at once")
         if not link.is_loaded:
             await _loaded(link, deadline)
