@@ -26,7 +26,8 @@ class FileUse:
     keep_as: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, though nobody changes one: that would take four times as long, and every call makes several.
+@dataclass(slots=True, unsafe_hash=True)
 class Request:
     """A request as a connector wants it sent: no credentials in it yet.
 
@@ -48,7 +49,7 @@ class Request:
         return Request(self.method, self.url, headers, *about)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Response:
     """What came back, after retries and redirects. Header names keep the third party's spelling.
 

@@ -8,10 +8,10 @@ import inspect
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from typing import Any, cast
+from types import MappingProxyType
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -43,20 +43,18 @@ class Wants(StrEnum):
     OUTPUT_SCHEMA = "output_schema"  #: say which output this input would give, for operations that decide at run time
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One call: which operation, with what. `is_checked` says that the input fits its schema already."""
 
     operation: str
     input: JsonObject
     base_url: str = ""
-    user_data: Mapping[str, str] = field(default_factory=dict[str, str])
+    user_data: Mapping[str, str] = MappingProxyType({})
     wants: Wants = Wants.OUTPUT
     is_checked: bool = False
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a call ended. `body` is the output as JSON text.
 
     `log` is for the connector's author only: it may hold what a caller must not see. `broken_promises` are texts that
