@@ -78,6 +78,11 @@ def answer(body: bytes = b"{}", status: int = 200, keep_alive: bool = False, **h
     return f"HTTP/1.1 {status} Said\r\n{lines}\r\n".encode() + body
 
 
+def redirect(status: int, location: str) -> bytes:
+    """Return an answer that sends whoever asks somewhere else."""
+    return answer(b"moved", status=status, Location=location)
+
+
 async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read()
 
