@@ -184,7 +184,7 @@ async def test_the_deadline_holds_whatever_the_third_party_does(engine: Engine, 
 
     async with third_party(talk_on) as party:
         started = time.monotonic()
-        with pytest.raises(TimedOut, match=r"did not answer within 0\.4 seconds"):
+        with pytest.raises(TimedOut, match=r"did not answer within 0\.\d+ seconds"):
             await get(engine, party.url, seconds=0.4)
 
     assert time.monotonic() - started < 3
