@@ -25,6 +25,10 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 REQUEST_ID_HEADER = b"x-request-id"
+
+#: An ASGI extension: an answer of JSON in one message, `{"type": WHOLE_ANSWER, "status", "headers", "body"}`. It leaves
+#: in one piece, without the steps that are there for answers that come bit by bit. Ask `takes_whole_answers` before.
+WHOLE_ANSWER = "jackfield.answer"
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 
 
@@ -83,12 +87,13 @@ class _Visit:
             self._write_log()
 
     async def _answer(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if "status" in message:  # it begins
             self.status = message["status"]
             headers = [*message.get("headers", ()), (REQUEST_ID_HEADER, self._id.encode())]
-            more: dict[str, str] = self._state.get("answer_headers", {})
-            headers += [(name.lower().encode(), value.encode()) for name, value in more.items()]
-            message = {**message, "headers": headers}
+            more: dict[str, str] | None = self._state.get("answer_headers")
+            if more:
+                headers += [(name.lower().encode(), value.encode()) for name, value in more.items()]
+            message["headers"] = headers
         await self._send(message)
 
     async def _apologise(self, refusal: Refused) -> None:
@@ -113,6 +118,10 @@ class _Visit:
             request_id=self._id,
             organization=self._state.get("organization_id"),
         )
+
+
+def takes_whole_answers(scope: Scope) -> bool:
+    return WHOLE_ANSWER in scope.get("extensions", ())
 
 
 async def answer(send: Send, refusal: Refused) -> None:

@@ -15,18 +15,19 @@ import asyncio
 import resource
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from jackfield_hub.errors import HeadTooLarge, InvalidInput, Refused, Unavailable
-from jackfield_hub.front_door import new_request_id
+from jackfield_hub.front_door import WHOLE_ANSWER, new_request_id
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_CONNECTIONS = 20_000
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"  # what uvicorn writes before an answer to whoever waits for it
 MAX_REQUESTS_AHEAD = 100  # sent before their predecessors are answered
 
+_EXTENSIONS: dict[str, dict[object, object]] = {WHOLE_ANSWER: {}}
 _NO_HTTP = InvalidInput("This is not an HTTP request")
 _TOO_MANY = Unavailable("The hub has as many connections as it may; try again in a moment")
 _TOO_LONG = HeadTooLarge("The head of the request is too long; send less in headers and query")
@@ -58,7 +59,7 @@ class OneWrite:
 
     def write(self, content: bytes) -> None:
         """Write a piece of the answer; the first one is its head."""
-        if self._head is None or content == CONTINUE:
+        if self._head is None:
             self._transport.write(content)
         elif not self._head:
             self._head = content
@@ -73,6 +74,36 @@ class OneWrite:
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()
+
+
+class Cycle(RequestResponseCycle):
+    """One request and its answer. It may come whole, in one message (front_door.WHOLE_ANSWER)."""
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == WHOLE_ANSWER:
+            await self._send_whole(message)
+            return
+        if not self.response_started and self.scope["method"] != "HEAD":  # whose answers have nothing after the head
+            self.transport = cast("asyncio.Transport", OneWrite(self.transport))  # all that is used of it
+        await super().send(message)
+
+    async def _send_whole(self, message: Any) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        self.response_started = self.response_complete = True
+        self.transport.write(self._head_of(message) + message["body"])
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+    def _head_of(self, message: Any) -> bytes:
+        headers = [b"%b: %b\r\n" % header for header in (*self.default_headers, *message["headers"])]
+        goodbye = b"" if self.keep_alive else b"connection: close\r\n"
+        about = b"content-type: application/json\r\ncontent-length: %d\r\n%b\r\n" % (len(message["body"]), goodbye)
+        return b"".join([STATUS_LINE[message["status"]], *headers, about])
 
 
 class TooFarAhead(Exception):
@@ -131,9 +162,9 @@ class JackfieldProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._is_in_head, self._has_moved = False, True
         self.url = _path_of(self.url)
+        self.scope["extensions"] = _EXTENSIONS
         super().on_headers_complete()
-        if self.scope["method"] != "HEAD":  # whose answers have nothing to follow the head
-            self.cycle.transport = OneWrite(self.transport)  # pyright: ignore[reportAttributeAccessIssue] - all it uses
+        self.cycle.__class__ = Cycle  # uvicorn makes it, and cannot be told which one to make
         if self._is_leaving:
             self.leave()
 

@@ -19,7 +19,7 @@ from jackfield_hub.body_budget import Room
 from jackfield_hub.calls import service
 from jackfield_hub.calls.body import read_call
 from jackfield_hub.errors import NotFound, Refused, TooLarge, WrongMethod
-from jackfield_hub.front_door import App, Message, Receive, Scope, Send, answer
+from jackfield_hub.front_door import WHOLE_ANSWER, App, Message, Receive, Scope, Send, answer, takes_whole_answers
 from jackfield_hub.hub import Hub
 from jackfield_hub.idempotency.shapes import REPLAYED_HEADER, promise_for
 from jackfield_hub.identity import service as identity
@@ -56,7 +56,7 @@ class CallPath:
             return
         scope["state"]["route"] = ROUTE
         try:
-            await _answer_call(send, await self._serve(scope, receive, pieces))
+            await _answer_call(scope, send, await self._serve(scope, receive, pieces))
         except Refused as refusal:
             self._hub.numbers.count_refusal(refusal)
             await answer(send, refusal)
@@ -141,7 +141,10 @@ def _too_large(max_bytes: int) -> TooLarge:
     return TooLarge(f"The body is larger than {max_bytes} bytes, the most this hub takes here")
 
 
-async def _answer_call(send: Send, content: bytes) -> None:
+async def _answer_call(scope: Scope, send: Send, content: bytes) -> None:
+    if takes_whole_answers(scope):
+        await send({"type": WHOLE_ANSWER, "status": 200, "body": content})
+        return
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": content})

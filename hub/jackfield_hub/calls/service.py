@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -51,6 +51,9 @@ from jackfield_hub.logs import describe, log, tell
 from jackfield_hub.sandbox.failures import Overloaded
 from jackfield_hub.sandbox.pool import Bundle, WorkerKey
 from jackfield_hub.traces.shapes import AboutCall
+
+if TYPE_CHECKING:
+    from jackfield_hub.traces.spans import Traces
 
 MAX_CODE_CHARACTERS = 100
 
@@ -111,36 +114,32 @@ async def call(
         if kept is not None and kept.state is not PromiseState.UNKNOWN:
             return await _again(hub, promise, kept)
     ready = await _prepare(hub, caller, called, asked, request_id)
-    task_id, started_at, began = new_task_id(), hub.clock(), time.perf_counter()
-
-    def task(ending: Ending) -> Task:
-        return _task(task_id, ready, ending, started_at, (time.perf_counter() - began) * 1000)
-
-    lost, safe = Ending(TaskOutcome.UNKNOWN, b""), None
+    task, began, safe = _new_task(ready, hub.clock()), time.perf_counter(), None
     if promise is not None:
         safe = await safe_for(hub, promise)
-        kept = await hub.ledger.claim(promise, task(lost), may_redo=ready.operation.is_idempotent)
+        kept = await hub.ledger.claim(promise, task, may_redo=ready.operation.is_idempotent)
         if kept is not None:
             return await _again(hub, promise, kept)
-    noted = hub.ledger.begin(task(lost)) if promise is None else None
+    noted = hub.ledger.begin(task) if promise is None else None
     try:
-        ending = await _run_seen(hub, ready)
+        ending = await (_run(hub, ready) if hub.traces is None else _run_seen(hub, hub.traces, ready))
     except Refused:  # no room for it, or an auth nobody can open: nothing was run
         hub.ledger.end(noted)
         if promise is not None:
-            await hub.ledger.release(promise, task_id)
+            await hub.ledger.release(promise, task.task_id)
         raise
     except BaseException:
         # Stopped in the middle. Nobody waits for the answer any more, but the third party may have acted.
-        hub.ledger.enter(task(lost), promise, noted=noted)
-        hub.numbers.count_call(called.name, lost.outcome, None, (time.perf_counter() - began) * 1000)
+        task.end(TaskOutcome.UNKNOWN, None, time.perf_counter() - began)
+        hub.ledger.enter(task, promise, noted=noted)
+        hub.numbers.count_call(called.name, task.outcome, None, task.milliseconds)
         raise
-    done = task(ending)
-    await hub.ledger.record(done, promise, safe.seal(ending.output) if safe else b"", noted)
+    task.end(ending.outcome, ending.error_code, time.perf_counter() - began)
+    await hub.ledger.record(task, promise, safe.seal(ending.output) if safe else b"", noted)
     if hub.payloads is not None:
-        hub.payloads.keep(done, ready.input, ending.output, ready.secrets)
-    hub.numbers.count_call(done.connector, done.outcome, done.error_code, done.milliseconds)
-    _say(done)
+        hub.payloads.keep(task, ready.input, ending.output, ready.secrets)
+    hub.numbers.count_call(task.connector, task.outcome, task.error_code, task.milliseconds)
+    _say(task)
     return ending
 
 
@@ -195,15 +194,13 @@ async def _check_input(hub: Hub, caller: Caller, schema: Schema, asked: AskedCal
         raise errors.InvalidInput(problem_text(problems))
 
 
-async def _run_seen(hub: Hub, ready: ReadyCall) -> Ending:
-    """Run it, inside a span when somebody wants to see spans."""
-    if hub.traces is None:
-        return await _run(hub, ready)
+async def _run_seen(hub: Hub, traces: Traces, ready: ReadyCall) -> Ending:
+    """Run it inside a span."""
     metadata = ready.connector.manifest.metadata
     about = AboutCall(
         ready.caller.organization_id, metadata.name, metadata.version, ready.operation.name, ready.request_id
     )
-    with hub.traces.call(about) as span:
+    with traces.call(about) as span:
         ending = await _run(hub, ready)
         span.ended(ending.outcome, hub.numbers.known_code(ending.error_code))
         return ending
@@ -312,10 +309,10 @@ def _error_code(output: bytes) -> str | None:
     return code[:MAX_CODE_CHARACTERS].replace("\0", "") if isinstance(code, str) else None  # Postgres takes no NUL
 
 
-def _task(task_id: str, ready: ReadyCall, ending: Ending, started_at: float, milliseconds: float) -> Task:
+def _new_task(ready: ReadyCall, started_at: float) -> Task:
     metadata = ready.connector.manifest.metadata
     return Task(
-        task_id=task_id,
+        task_id=new_task_id(),
         organization_id=ready.caller.organization_id,
         connector=metadata.name,
         version=metadata.version,
@@ -323,10 +320,10 @@ def _task(task_id: str, ready: ReadyCall, ending: Ending, started_at: float, mil
         auth_id=ready.auth.auth_id if ready.auth else None,
         caller_kind=ready.caller.kind,
         user_id=ready.caller.user_id,
-        outcome=ending.outcome,
-        error_code=ending.error_code,
+        outcome=TaskOutcome.UNKNOWN,
+        error_code=None,
         started_at=started_at,
-        milliseconds=milliseconds,
+        milliseconds=0.0,
         request_id=ready.request_id,
     )
 

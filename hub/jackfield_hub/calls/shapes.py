@@ -22,9 +22,12 @@ class TaskOutcome(StrEnum):
     UNKNOWN = "unknown"  #: the hub was stopped while the operation ran: the third party may have acted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Task:
-    """One executed call as the ledger keeps it: who, what, when and how it ended; never its input or output."""
+    """One executed call as the ledger keeps it: who, what, when and how it ended; never its input or output.
+
+    It begins with the outcome "unknown", which is what shall be known of it if its process dies.
+    """
 
     task_id: str
     organization_id: str
@@ -39,6 +42,10 @@ class Task:
     started_at: float  # seconds since 1970
     milliseconds: float
     request_id: str
+
+    def end(self, outcome: TaskOutcome, error_code: str | None, seconds: float) -> None:
+        """It has ended so, after so long."""
+        self.outcome, self.error_code, self.milliseconds = outcome, error_code, seconds * 1000
 
     def to_row(self) -> tuple[str | float | None, ...]:
         """Return the values in the order of the fields, ready for a database."""

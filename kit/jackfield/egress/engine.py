@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from jackfield.egress.addresses import AddressBook, Resolve, system_resolver
 from jackfield.egress.alarm import Alarms
-from jackfield.egress.breaker import BROKEN_STATUSES, Breaker, Dealings, Hosts
+from jackfield.egress.breaker import BROKEN_STATUSES, Dealings, Hosts
 from jackfield.egress.client import AiohttpWire
 from jackfield.egress.grant import Grant
 from jackfield.egress.headers import checked_headers, has_header
@@ -157,25 +157,13 @@ class Engine:
         errand.grant.check(target)
         terms = self._terms(errand.grant.owner)
         addresses = await self._allowed_addresses(terms.widen(errand.grant.addresses), target)
-        request, headers, signed_target = _signed(errand, target)
-        url, streams = target.url, errand.streams
-        hops = [Hop(request, headers, signed_target, url, address, terms.tls, streams) for address in addresses]
+        hops = _hops(errand, target, addresses, terms)
         if dealings.bucket:
             await asyncio.sleep(dealings.bucket.take())
+        dealings.breaker.enter()
         response: Response | None = None
+        has_worked: bool | None = None  # None: nobody knows
         began = time.perf_counter()
-        try:
-            response = await self._watched(hops, dealings.breaker, errand.deadline)
-            return response
-        finally:
-            if self._watch is not None:
-                milliseconds = (time.perf_counter() - began) * 1000
-                self._watch(_attempt(errand, target, attempt, response, milliseconds))
-
-    async def _watched(self, hops: list[Hop], breaker: Breaker, deadline: float) -> Response:
-        """Send, unless the host rests, and tell its breaker how it went."""
-        breaker.enter()
-        has_worked: bool | None = None
         try:
             response = await (self._wire.exchange(hops[0]) if len(hops) == 1 else self._first_answer(hops))
             has_worked = response.status not in BROKEN_STATUSES
@@ -185,10 +173,12 @@ class Engine:
             raise
         except asyncio.CancelledError:
             # At the deadline the host was too slow; before it, somebody else gave up.
-            has_worked = False if time.monotonic() >= deadline else None
+            has_worked = False if time.monotonic() >= errand.deadline else None
             raise
         finally:
-            breaker.leave(has_worked)
+            dealings.breaker.leave(has_worked)
+            if self._watch is not None:
+                self._watch(_attempt(errand, target, attempt, response, (time.perf_counter() - began) * 1000))
 
     async def _first_answer(self, hops: list[Hop]) -> Response:
         for hop in hops[:-1]:
@@ -232,6 +222,13 @@ def _check(request: Request, limits: Limits) -> None:
         raise NotAllowed("A connector may not use this HTTP method.")
     if len(request.body) > limits.max_request_bytes:
         raise NotAllowed(f"A request may carry {limits.max_request_bytes:,} bytes; this one has {len(request.body):,}.")
+
+
+def _hops(errand: _Errand, target: Target, addresses: list[str], terms: Terms) -> list[Hop]:
+    """Return the request as it goes to each of the addresses."""
+    request, headers, signed_target = _signed(errand, target)
+    url, tls, streams = target.url, terms.tls, errand.streams
+    return [Hop(request, headers, signed_target, url, address, tls, streams) for address in addresses]
 
 
 def _signed(errand: _Errand, target: Target) -> tuple[Request, Headers, Target]:
