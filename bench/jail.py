@@ -2,7 +2,8 @@
 
 Both rungs are compared with workers that have no jail (R4), by turns and in one run.
 
-warm         one call after another in a worker that lives, and the same with a request to a third party in it
+warm         one call after another in a worker that lives, and the same with a request to a third party in it, all
+             on one processor
 cold         the first call of an organization: a worker is forked, confined, and imports the connector
 alone        the same call in a process of its own (isolation: call): one that waits, and one call right after another
 deadline     a loop that blocks every signal: how long after its deadline it is answered, and its process gone
@@ -14,10 +15,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -206,7 +208,10 @@ class Comparison:
     rounds: int
 
     async def ratios(self, what: str, measure: Measure, calls: int) -> list[Row]:
-        middle = await self._medians(measure, calls)
+        for subject in self.subjects.values():
+            await measure(subject)  # its worker is there from now on
+        with _on_one_processor():
+            middle = await self._medians(measure, calls)
         bare = middle[Rung.NO_JAIL]
         return [Row(what, rung, value, value / bare, "≤ 1.10") for rung, value in middle.items()]
 
@@ -221,6 +226,23 @@ class Comparison:
             for rung, subject in self.subjects.items():
                 seen[rung].append(await measure(subject))
         return {rung: median(values) for rung, values in seen.items()}
+
+
+@contextmanager
+def _on_one_processor() -> Generator[None]:
+    """Keep us and all workers together: a worker that happens to share the hub's is a third faster than the others."""
+    allowed = os.sched_getaffinity(0)
+    _place(sorted(allowed)[:1])
+    try:
+        yield
+    finally:
+        _place(allowed)
+
+
+def _place(processors: Iterable[int]) -> None:
+    for process_id in tree(os.getpid()):
+        for thread in Path(f"/proc/{process_id}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), processors)
 
 
 async def _alone(subjects: dict[Rung, Subject], rounds: int, calls: int) -> list[Row]:
