@@ -17,7 +17,7 @@ import os
 import sys
 import uuid
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +36,23 @@ _GET_ATTRIBUTES, _SET_ATTRIBUTES, _IN_PLACE = 0x80086601, 0x40086602, 0x00800000
 
 
 class Running:
-    """The file of this process. Where it cannot be made, calls go on without."""
+    """The file of this process. Where it cannot be made, that is an OSError, and calls go on without."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = folder / f"{uuid.uuid4()}.calls"
         self._free = list(range(SLOTS))
         beginning = self._path.with_suffix(".new")
-        self._file = os.open(beginning, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        _write_in_place(self._file)
-        os.write(self._file, bytes(SLOTS * SLOT_BYTES))  # a disk that gets full later has this room already
-        self._slots = mmap.mmap(self._file, SLOTS * SLOT_BYTES)
-        beginning.rename(self._path)  # whoever looks for files of the dead finds it locked
+        with ExitStack() as undo:
+            self._file = os.open(beginning, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            undo.callback(os.close, self._file)
+            undo.callback(beginning.unlink)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            _write_in_place(self._file)
+            _fill(self._file)
+            self._slots = mmap.mmap(self._file, SLOTS * SLOT_BYTES)
+            beginning.rename(self._path)  # whoever looks for files of the dead finds it locked
+            undo.pop_all()
 
     def begin(self, task: Task) -> int | None:
         """Note a call that begins; return its slot, or None when there is none for it."""
@@ -82,6 +86,16 @@ def _write_in_place(file: int) -> None:
     with suppress(OSError):
         attributes = int.from_bytes(fcntl.ioctl(file, _GET_ATTRIBUTES, bytes(8)), sys.byteorder)
         fcntl.ioctl(file, _SET_ATTRIBUTES, (attributes | _IN_PLACE).to_bytes(8, sys.byteorder))
+
+
+def _fill(file: int) -> None:
+    """Take all the room at once: memory of a file that has no room for it kills whoever writes there.
+
+    The last room of a disk is given without a word that it was less than asked for; who asks for the rest is told.
+    """
+    missing = SLOTS * SLOT_BYTES
+    while missing:
+        missing -= os.write(file, bytes(missing))
 
 
 @contextmanager
