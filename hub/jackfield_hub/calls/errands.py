@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 from jackfield.auth import OAuth1, SignIn
 from jackfield.egress.grant import Grant
@@ -68,10 +69,7 @@ class Errands:
 
     async def _send(self, request: Request) -> Response:
         grant = self._grant
-        if request.files is None:  # as in nearly all requests
-            response = await self._hub.egress.send(request, grant, self._deadline)
-        else:
-            response = await self._exchange(request, grant)
+        response = await self._exchange(request, grant)
         if response.status != UNAUTHORIZED or not isinstance(grant.sign_in, TokenHolder):
             return response
         await self._renew(grant)
@@ -79,10 +77,10 @@ class Errands:
             return response
         return await self._exchange(request, self._grant)
 
-    async def _exchange(self, request: Request, grant: Grant) -> Response:
+    def _exchange(self, request: Request, grant: Grant) -> Coroutine[Any, Any, Response]:
         if request.files is not None:
-            return await self._carrier().carry(request, request.files, grant)
-        return await self._hub.egress.send(request, grant, self._deadline)
+            return self._carrier().carry(request, request.files, grant)
+        return self._hub.egress.send(request, grant, self._deadline)
 
     def _carrier(self) -> Carrier:
         if self._files is None:
