@@ -6,6 +6,7 @@ from jackfield.cli.mistakes import CommandFailed
 from jackfield_hub.auths.master_key import MasterKeyMistake
 from jackfield_hub.console import LISTENS, STOPPING, say, to_be_stopped
 from jackfield_hub.database import DatabaseAway
+from jackfield_hub.full_disk import is_full
 from jackfield_hub.hub import open_hub
 from jackfield_hub.listener import open_socket, url_of
 from jackfield_hub.migrations import NewerSchema
@@ -23,7 +24,13 @@ async def serve(settings: Settings) -> None:
     except (MasterKeyMistake, NewerSchema, TooManyToTrust) as mistake:
         raise CommandFailed(str(mistake)) from None
     except DatabaseAway:
-        raise CommandFailed("the database does not answer", "look at its address: --database") from None
+        raise CommandFailed(
+            "the database does not answer", "is its disk full, or its address (--database) wrong?"
+        ) from None
+    except OSError as failure:
+        if not is_full(failure):
+            raise
+        raise CommandFailed("the disk is full", f"make room for {settings.data_dir}") from None
     except NotConfined as reason:
         raise CommandFailed(f"connectors would not be confined: {reason}", "jackfield doctor") from None
 

@@ -13,6 +13,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jackfield_hub.full_disk import is_full
+
 
 class DataFolderMistake(Exception):
     """The folder cannot be used; the message names it and says what to do."""
@@ -30,7 +32,7 @@ def own(folder: Path) -> Generator[int]:
         let_workers_pass(folder)
         lock = os.open(folder / "hub.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as reason:
-        raise DataFolderMistake(f"{folder} cannot be written: {reason.strerror}; choose another with --data") from None
+        raise _cannot_be_written(folder, reason) from None
     try:
         _lock(folder, lock)
         yield lock
@@ -47,7 +49,15 @@ def _lock(folder: Path, lock: int) -> None:
             f"{folder} is in use by another hub (process {process_id}); stop it, or choose another folder with --data"
         ) from None
     os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError as reason:
+        raise _cannot_be_written(folder, reason) from None
+
+
+def _cannot_be_written(folder: Path, reason: OSError) -> DataFolderMistake:
+    hint = "make room there" if is_full(reason) else "choose another with --data"
+    return DataFolderMistake(f"{folder} cannot be written: {reason.strerror}; {hint}")
 
 
 def let_workers_pass(*folders: Path) -> None:

@@ -121,7 +121,9 @@ def _run(work: Coroutine[Any, Any, Given]) -> Given:
     except BundleChanged as damaged:
         raise CommandFailed(f"files of a connector are missing or changed: {damaged}", "take another backup") from None
     except DatabaseAway:
-        raise CommandFailed("the database does not answer", "look at its address: --database") from None
+        raise CommandFailed(
+            "the database does not answer", "is its disk full, or its address (--database) wrong?"
+        ) from None
 
 
 def _tell(backup: Backup, as_json: bool, text: str) -> None:

@@ -6,7 +6,6 @@ Nothing a build does can be seen before its last stage, and that one is a single
 from __future__ import annotations
 
 import asyncio
-import errno
 import shutil
 import sys
 import time
@@ -35,6 +34,7 @@ from jackfield_hub.deployments.shapes import Deployment, DeploymentState
 from jackfield_hub.deployments.stages import CannotBuild, Stage
 from jackfield_hub.deployments.traceback_for_author import for_author
 from jackfield_hub.deployments.untrusted_manifest import read_manifest
+from jackfield_hub.full_disk import is_full
 from jackfield_hub.hub import Hub
 from jackfield_hub.jobs.service import Job, LeaseLost
 from jackfield_hub.logs import log
@@ -101,7 +101,7 @@ async def _build(hub: Hub, job: Job) -> None:
         except TimeoutError:
             await _fail(build, f"Building took longer than {hub.settings.build_seconds:g} seconds.")
         except OSError as failure:
-            if failure.errno != errno.ENOSPC:
+            if not is_full(failure):
                 raise
             await _fail(build, "The hub's disk is full. Whoever runs this hub has to make room.")
     await service.forget_orphans(hub)

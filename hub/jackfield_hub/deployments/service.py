@@ -16,12 +16,14 @@ from jackfield_hub.deployments import store
 from jackfield_hub.deployments.archive import Archive, Limits, open_archive
 from jackfield_hub.deployments.refusals import NotBase64, PathDiffers
 from jackfield_hub.deployments.shapes import LATEST, BuildError, Deployment, DeploymentElement, DeploymentState
-from jackfield_hub.errors import Forbidden, NotFound, TooLarge
+from jackfield_hub.errors import Forbidden, NotFound, TooLarge, Unavailable
+from jackfield_hub.full_disk import is_full
 from jackfield_hub.hub import Hub
 from jackfield_hub.idempotency import service as idempotency
 from jackfield_hub.idempotency.shapes import Promise
 from jackfield_hub.identity import namespaces
 from jackfield_hub.identity.shapes import Caller, Right
+from jackfield_hub.logs import describe, log
 from jackfield_hub.settings import Settings
 
 BUILD_JOB = "build"
@@ -46,7 +48,7 @@ async def submit(
     """Take a connector's source in. When this returns, the source and the deployment are on disk, and it will be built.
 
     While the same connector version is being deployed, the answer is about that deployment, and this source is not
-    used. Raises Forbidden, InvalidInput, TooLarge, a BadArchive or PathDiffers; IdempotencyKeyReused.
+    used. Raises Forbidden, InvalidInput, TooLarge, a BadArchive or PathDiffers; IdempotencyKeyReused; Unavailable.
     """
     caller.require(Right.DEPLOY)
     async with hub.database.reading(caller.organization_id) as tx:
@@ -65,8 +67,7 @@ async def submit(
         running = await store.find_active(tx, caller.organization_id, name, version)
     if running is not None and promise is None:
         return _repeat(caller, running)
-    digest = await _in_check_thread(hub.sources.store, archive)
-    await hub.sources.share(digest)
+    digest = await _keep_source(hub, archive)
     async with hub.database.transaction(caller.organization_id) as tx:
         known = await idempotency.claim(hub, tx, promise)
         if known is not None:
@@ -101,6 +102,19 @@ async def forget_orphans(hub: Hub) -> int:
     if hub.contents is not None:
         await hub.contents.forget_orphans(kept.sources | kept.bundles, ORPHAN_SECONDS)
     return forgotten
+
+
+async def _keep_source(hub: Hub, archive: Archive) -> str:
+    """Return the digest of the source; it is on disk then, and where other hubs look for it. Raises Unavailable."""
+    try:
+        digest = await _in_check_thread(hub.sources.store, archive)
+    except OSError as failure:
+        if not is_full(failure):
+            raise
+        log.error("source_not_kept", **describe(failure))
+        raise Unavailable("The hub's disk is full: nothing is deployed. Whoever runs it has to make room.") from None
+    await hub.sources.share(digest)
+    return digest
 
 
 def _is_visible(caller: Caller, deployment: Deployment) -> bool:

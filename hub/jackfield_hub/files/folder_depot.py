@@ -7,7 +7,6 @@ kept/<organization>/<file>
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
@@ -15,8 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jackfield_hub.files.depot import PIECE_BYTES, DepotAway, DepotFull, Draft, Gone
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+from jackfield_hub.full_disk import is_full
 
 
 class FolderDepot:
@@ -119,4 +117,4 @@ def _typed() -> Generator[None]:
     try:
         yield
     except OSError as failure:
-        raise (DepotFull if failure.errno in _FULL else DepotAway)(failure.strerror) from failure
+        raise (DepotFull if is_full(failure) else DepotAway)(failure.strerror) from failure

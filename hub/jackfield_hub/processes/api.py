@@ -11,6 +11,7 @@ from jackfield.exchange import JsonObject
 from jackfield_hub.auths.master_key import MasterKeyMistake
 from jackfield_hub.calls.authors_log import LogEntry
 from jackfield_hub.database import DatabaseAway
+from jackfield_hub.full_disk import is_full
 from jackfield_hub.hub import Hub, open_hub
 from jackfield_hub.limits import RequestLimits, SignInLimits
 from jackfield_hub.metrics.siblings import telling
@@ -34,7 +35,11 @@ async def main() -> None:
         except (MasterKeyMistake, NewerSchema, TooManyToTrust) as mistake:
             child.cannot_start(str(mistake))
         except DatabaseAway:
-            child.cannot_start("the database does not answer", "look at its address: --database")
+            child.cannot_start("the database does not answer", "is its disk full, or its address (--database) wrong?")
+        except OSError as failure:
+            if not is_full(failure):
+                raise
+            child.cannot_start("the disk is full", f"make room for {child.settings.data_dir}")
         except NotConfined as reason:
             child.cannot_start(f"connectors would not be confined: {reason}", "jackfield doctor")
 
