@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +24,20 @@ from tests.hub.test_ledger import TASK, task
 
 CALL = "/core/v1/connectors/acme/versions/1.0/call"
 CALLS = 5
+
+WITHOUT_ROOM = """
+import os, resource, sys
+from pathlib import Path
+from jackfield_hub.calls.ledger.running import Running
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+open_before = os.listdir("/proc/self/fd")
+try:
+    Running(Path(sys.argv[1]))
+except OSError:
+    assert os.listdir("/proc/self/fd") == open_before
+    sys.exit(7)
+"""
 
 
 def lose(folder: Path) -> None:
@@ -57,6 +73,14 @@ def test_a_slot_is_used_again_and_what_has_no_room_is_not_noted(tmp_path: Path) 
     assert [running.begin(task()) is None for _ in range(SLOTS + 1)] == [False] * SLOTS + [True]
     (file,) = tmp_path.iterdir()
     assert file.stat().st_size == SLOTS * SLOT_BYTES
+
+
+@pytest.mark.parametrize("room", [0, SLOT_BYTES, SLOTS * SLOT_BYTES - 1])
+def test_a_file_that_has_no_room_for_all_its_slots_is_not_begun(tmp_path: Path, room: int) -> None:
+    process = subprocess.run([sys.executable, "-c", WITHOUT_ROOM, str(tmp_path), str(room)], check=False)
+
+    assert process.returncode == 7
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_broken_keeps_nobody_from_starting(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ async def _build(hub: Hub, job: Job) -> None:
         except OSError as failure:
             if not is_full(failure):
                 raise
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)  # or there is no room to say so
             await _fail(build, "The hub's disk is full. Whoever runs this hub has to make room.")
     await service.forget_orphans(hub)
 
