@@ -27,9 +27,8 @@ SAY: dict[str, Any] = {"operation": "say", "input": {}}
 
 # What is mounted there is seen by nobody else, and gone with the last process that does. Root needs no world of its
 # own for that, and in one it would be a root who is bound by no limit of processes: its jail would have holes.
-OWN_MOUNTS = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--keep-caps", "--mount")
-if os.geteuid() == 0:
-    OWN_MOUNTS = ("unshare", "--mount")
+OWN_USERS = ("--user", "--map-user=1000", "--map-group=1000", "--keep-caps")
+OWN_MOUNTS = ("unshare", *(OWN_USERS if os.geteuid() else ()), "--mount")
 MOUNT = f'mount -t tmpfs -o size={DISK_BYTES} small "$0"'
 
 
