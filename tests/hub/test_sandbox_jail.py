@@ -8,6 +8,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,30 @@ def on_another_host(*arguments: str, interpreter: str = sys.executable, **option
 IMPORT_FROM = (
     "import json, sys; sys.path += json.loads(sys.argv[1]); from tests.hub.another_host import main; main(sys.argv[2:])"
 )
+
+
+SET_OUT = """
+import signal, sys
+from jackfield_hub.sandbox.self_test import set_out_canaries
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as in the processes of a hub
+with set_out_canaries() as canaries:
+    print(canaries.process_id, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_attacks_aim_at_ends_with_a_hub_that_is_killed_over_its_self_test():
+    command = [sys.executable, "-c", SET_OUT]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as hub:
+        assert hub.stdout is not None
+        canary = Path(f"/proc/{int(hub.stdout.readline())}")
+        assert canary.exists()
+        hub.kill()
+
+    give_up_at = time.monotonic() + 60
+    while canary.exists():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.02)
 
 
 def test_a_host_that_refuses_namespaces_gets_the_next_rung_and_hears_why():

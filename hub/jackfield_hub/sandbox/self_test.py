@@ -49,7 +49,7 @@ async def _no_network(request: Request) -> Response:
 
 @contextmanager
 def set_out_canaries() -> Generator[Canaries]:
-    """Give things to attack for a while: files, ports and sockets open to everybody, and a process that sleeps."""
+    """Give things to attack for a while: files, ports and sockets open to everybody, and a process that waits."""
     with ExitStack() as things:
         folder = Path(tempfile.mkdtemp(prefix="jackfield-canaries-"))
         things.callback(shutil.rmtree, folder)
@@ -72,7 +72,7 @@ def set_out_canaries() -> Generator[Canaries]:
             tcp_port=tcp.getsockname()[1],
             udp_port=udp.getsockname()[1],
             abstract_name=abstract,
-            process_id=things.enter_context(_sleeper()),
+            process_id=things.enter_context(_idler()),
         )
 
 
@@ -84,9 +84,10 @@ def _listener(family: int, address: str | tuple[str, int]) -> socket.socket:
 
 
 @contextmanager
-def _sleeper() -> Generator[int]:
+def _idler() -> Generator[int]:
+    """Give a process that does nothing but wait for us, so that it ends with us, however we end."""
     environment = {"CANARY": CANARY.decode()}
-    with subprocess.Popen(["/bin/sleep", "600"], env=environment, cwd="/", stdin=subprocess.DEVNULL) as process:
+    with subprocess.Popen(["/bin/cat"], env=environment, cwd="/", stdin=subprocess.PIPE) as process:
         try:
             yield process.pid
         finally:
