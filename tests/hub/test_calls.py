@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
+from jackfield_hub.app import create_app
 from jackfield_hub.auths.vault import Vault
 from jackfield_hub.hub import Hub
 from jackfield_hub.services.declared import ServiceDiffers
@@ -53,6 +54,40 @@ def tasks(settings: Settings) -> list[dict[str, Any]]:
 
 async def usage(person: Person) -> int:
     return (await person.get("/v1/usage")).json["tasks"]
+
+
+@pytest.mark.parametrize("asked_for", ["keep-alive", "close"])
+async def test_an_answer_says_whether_the_connection_stays_open(alice: Person, shop: ThirdParty, asked_for: str):
+    body = orjson.dumps(call("get_product", {"product_id": 7}))
+    answer = await alice.send("POST", CALL, body, {"Connection": asked_for})
+
+    assert (answer.status, answer.json["outcome"]) == (200, "success")
+    assert answer.headers.get("Connection", "keep-alive") == asked_for
+    assert answer.headers["Content-Type"] == "application/json"
+    assert int(answer.headers["Content-Length"]) == len(answer.body)
+    assert {"Date", "X-Request-ID"} <= answer.headers.keys()
+
+
+async def test_a_server_that_takes_no_whole_answers_gets_the_same_one_bit_by_bit(
+    hub: Hub, alice: Person, shop: ThirdParty
+):
+    body = orjson.dumps(call("get_product", {"product_id": 7}))
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    authorization = (b"authorization", f"Bearer {alice.token}".encode())
+    scope = {"type": "http", "method": "POST", "path": CALL, "raw_path": CALL.encode(), "headers": [authorization]}
+    await create_app(hub)(scope, receive, send)
+    over_a_socket = await alice.send("POST", CALL, body)
+
+    start, rest = sent
+    assert (start["status"], rest["body"]) == (200, over_a_socket.body)
+    assert {name for name, _ in start["headers"]} == {b"content-type", b"content-length", b"x-request-id"}
 
 
 async def test_a_call_goes_to_the_third_party_and_comes_back(alice: Person, bob: Person, shop: ThirdParty) -> None:

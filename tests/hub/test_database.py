@@ -95,7 +95,7 @@ async def count(database: Database) -> int:
 async def stepped(new_database: Callable[[], str], tmp_path: Path) -> AsyncGenerator[Database]:
     """A database that has taken one step after the other, as old ones have."""
     database = Database(new_database() or f"sqlite:///{tmp_path / 'stepped.db'}")
-    await database._change_tables(take_steps)  # pyright: ignore[reportPrivateUsage]
+    await database._change_tables(take_steps)  # pyright: ignore[reportPrivateUsage] - `migrate` takes a shorter way
     yield database
     await database.close()
 
@@ -112,7 +112,7 @@ async def test_the_steps_lead_to_exactly_the_tables_of_the_code(stepped: Databas
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         return compare_metadata(context, metadata), {row[0] for row in connection.execute(text(INDEXES))}
 
-    connection = await stepped._engine.connect()  # pyright: ignore[reportPrivateUsage]
+    connection = await stepped._engine.connect()  # pyright: ignore[reportPrivateUsage] - alembic compares over one of these
     differences, indexes = await connection.run_sync(compare)
     await connection.close()
 
