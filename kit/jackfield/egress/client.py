@@ -28,6 +28,7 @@ from yarl import URL
 from jackfield.egress.headers import has_header
 from jackfield.egress.inflate import ACCEPT_ENCODING, BodyRefused, body_reader
 from jackfield.egress.limits import Limits
+from jackfield.egress.outbox import Outbox
 from jackfield.egress.streams import Sink, Source, answered_while, write_all
 from jackfield.egress.wire import BrokenOff, Hop, NotConnected, TlsFailed, Unusable
 from jackfield.exchange import Headers, Response
@@ -59,6 +60,7 @@ class AiohttpWire:
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_seconds)
         self._connector: _PinnedConnector | None = None
         self._places: dict[_Place, aiohttp.ClientRequest] = {}
+        self._outbox = Outbox()
 
     async def exchange(self, hop: Hop) -> Response:
         connection = await self._connect(hop)
@@ -118,7 +120,7 @@ class AiohttpWire:
         self._expect_answer(protocol, hop.request.method)
         source = hop.streams.source if hop.streams else None
         if source is None:
-            _write(protocol.transport, hop)
+            self._write(protocol.transport, hop)
             message, stream = await _read_head(protocol)
         else:
             message, stream = await answered_while(_write_streamed(protocol, hop, source), _read_head(protocol))
@@ -142,6 +144,14 @@ class AiohttpWire:
             max_field_size=limits.max_header_bytes,
             max_headers=limits.max_headers,
         )
+
+    def _write(self, transport: asyncio.WriteTransport, hop: Hop) -> None:
+        body = hop.request.body
+        head = _head(hop, len(body) if body or hop.request.method not in _WITHOUT_BODY else None)
+        if len(body) <= _JOINED_BYTES:
+            self._outbox.put(transport, head + body)
+        else:
+            transport.writelines((head, body))
 
     def _headers(self, message: RawResponseMessage) -> Headers:
         if message.code == 101:
@@ -198,15 +208,6 @@ class _Pace:
         now = time.monotonic()
         if now > self._patient_until and self._received < self._least_per_second * (now - self._started):
             raise BodyRefused(f"sends its answer at less than {self._least_per_second} bytes a second")
-
-
-def _write(transport: asyncio.WriteTransport, hop: Hop) -> None:
-    body = hop.request.body
-    head = _head(hop, len(body) if body or hop.request.method not in _WITHOUT_BODY else None)
-    if len(body) <= _JOINED_BYTES:
-        transport.write(head + body)
-    else:
-        transport.writelines((head, body))
 
 
 async def _write_streamed(protocol: ResponseHandler, hop: Hop, source: Source) -> None:
