@@ -6,7 +6,6 @@ These run on the one thread that writes it, outside the event loop.
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from itertools import chain
@@ -23,11 +22,12 @@ ROWS_AT_ONCE = 64
 
 _COLUMNS = [column.name for column in tasks_table.columns]
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"
-_INSERT_TASK = f"INSERT INTO tasks ({', '.join(_COLUMNS)}) VALUES {_ROW} ON CONFLICT DO NOTHING"  # noqa: S608 - our own column names
-_REPLACE_TASK = f"REPLACE INTO tasks ({', '.join(_COLUMNS)}) VALUES {_ROW}"  # noqa: S608
-_ADD_TO_TOTAL = """
-INSERT INTO totals (organization_id, owner, tasks) VALUES (?, '', ?)
-ON CONFLICT (organization_id, owner) DO UPDATE SET tasks = tasks + excluded.tasks
+_CHANGES = ", ".join(f"{column.name} = excluded.{column.name}" for column in tasks_table.columns[1:])
+_COUNT_TASKS = """
+CREATE TEMP TRIGGER count_task AFTER INSERT ON main.tasks BEGIN
+    INSERT INTO totals (organization_id, owner, tasks) VALUES (new.organization_id, '', 1)
+    ON CONFLICT (organization_id, owner) DO UPDATE SET tasks = tasks + 1;
+END
 """
 _IS = "organization_id = ? AND actor = ? AND key_hash = ?"
 _IS_CLAIM = f"{_IS} AND task_id = ?"
@@ -44,6 +44,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(_COUNT_TASKS)
     return connection
 
 
@@ -61,9 +62,12 @@ def write_batches(
     """Store what several owners have given, all of it or nothing; return the results of each. Raises sqlite3.Error."""
     if connection.in_transaction:  # the disk failed so that not even the end of the last one could be written
         connection.rollback()
+    tasks = [entry.task for _, entries in batches for entry in entries if entry.task is not None]
+    if len(tasks) <= ROWS_AT_ONCE and not any(entry.deed for _, entries in batches for entry in entries):
+        _store_tasks(connection, tasks)  # one statement is a transaction of its own
+        return [[None] * len(entries) for _, entries in batches]
     connection.execute("BEGIN IMMEDIATE")
     try:
-        tasks = [entry.task for _, entries in batches for entry in entries if entry.task is not None]
         _store_tasks(connection, tasks)
         results = [[_do(connection, entry, owner) for entry in entries] for owner, entries in batches]
         connection.execute("COMMIT")
@@ -106,34 +110,18 @@ def _settle(connection: sqlite3.Connection, whose: str, owners: Sequence[str]) -
 
 
 def _store_tasks(connection: sqlite3.Connection, tasks: Sequence[Task]) -> None:
-    new: Counter[str] = Counter()
+    """Store these tasks, in place of those that are there under the same ids: whoever gave them did not hear that."""
     for start in range(0, len(tasks), ROWS_AT_ONCE):
-        new.update(_store_some(connection, tasks[start : start + ROWS_AT_ONCE]))
-    connection.executemany(_ADD_TO_TOTAL, new.items())
-
-
-def _store_some(connection: sqlite3.Connection, tasks: Sequence[Task]) -> Counter[str]:
-    """Store these tasks; return how many of which organization are new."""
-    values = list(chain.from_iterable(task.to_row() for task in tasks))
-    try:
-        connection.execute(_insert_tasks(len(tasks)), values)
-    except sqlite3.IntegrityError:  # one was given before, and none of them is stored now
-        return Counter(task.organization_id for task in tasks if _is_new(connection, task))
-    return Counter(task.organization_id for task in tasks)
+        some = tasks[start : start + ROWS_AT_ONCE]
+        values = list(chain.from_iterable([task.to_row() for task in some]))
+        connection.execute(_insert_tasks(len(some), f"UPDATE SET {_CHANGES}"), values)
 
 
 @cache
-def _insert_tasks(rows: int) -> str:
+def _insert_tasks(rows: int, instead: str) -> str:
     # One statement for many rows: at each one this thread lets go of the interpreter, and has to wait for it again.
-    return f"INSERT INTO tasks ({', '.join(_COLUMNS)}) VALUES {', '.join([_ROW] * rows)}"  # noqa: S608 - our own column names
-
-
-def _is_new(connection: sqlite3.Connection, task: Task) -> bool:
-    """Store a task, and say whether it was not there; it was when whoever gave it did not hear that it is stored."""
-    is_new = bool(connection.execute(_INSERT_TASK, task.to_row()).rowcount)
-    if not is_new:
-        connection.execute(_REPLACE_TASK, task.to_row())
-    return is_new
+    values = ", ".join([_ROW] * rows)
+    return f"INSERT INTO tasks ({', '.join(_COLUMNS)}) VALUES {values} ON CONFLICT (task_id) DO {instead}"  # noqa: S608 - our own column names
 
 
 def _do(connection: sqlite3.Connection, entry: Entry, owner: str) -> KeptCall | None:
@@ -145,8 +133,7 @@ def _do(connection: sqlite3.Connection, entry: Entry, owner: str) -> KeptCall | 
         case Release() as release:
             connection.execute(f"DELETE FROM promises WHERE {_IS_CLAIM}", _claim_of(release))  # noqa: S608
         case Lost(task):
-            is_new = connection.execute(_INSERT_TASK, task.to_row()).rowcount
-            connection.execute(_ADD_TO_TOTAL, (task.organization_id, is_new))
+            connection.execute(_insert_tasks(1, "NOTHING"), task.to_row())
         case None:
             pass
     return None
