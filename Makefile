@@ -1,12 +1,18 @@
 # Everything a contributor types. Start with `make help`.
 
-PYTHON  ?= python3
 PORT    ?= 8080
 DATA    ?= .jackfield
 SECONDS ?= 600
 EXAMPLE ?= customers
 UV     := .venv/bin/uv
 CODE   := kit hub examples tests bench docs
+
+# The system's own Python where it will do: distributions build theirs with profile-guided optimization, and calls are a
+# tenth faster there than on a plain build, such as pyenv makes. PYTHON=… takes any other.
+WILL_DO := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+ifndef PYTHON
+PYTHON := $(shell /usr/bin/python3 -c '$(WILL_DO)' 2>/dev/null && echo /usr/bin/python3 || echo python3)
+endif
 
 # What speaks SQL is tested a second time, on Postgres.
 ON_POSTGRES := tests/contract $(addprefix tests/hub/test_, $(addsuffix .py, auths backups calls catalog database deployments \
