@@ -160,6 +160,35 @@ async def test_half_a_backup_leaves_nothing_behind(
     assert (await run("restore", elsewhere, str(whole))).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        {"name": "../beside"},
+        {"name": "/tmp/beside"},
+        {"name": "bundles/link", "type": tarfile.SYMTYPE, "linkname": "../../beside"},
+        {"name": "bundles/link", "type": tarfile.LNKTYPE, "linkname": "/etc/hostname"},
+        {"name": "bundles/pipe", "type": tarfile.FIFOTYPE},
+        {"name": "hub.json"},
+    ],
+)
+async def test_what_no_backup_holds_is_not_unpacked(
+    settings: Settings, tmp_path: Path, new_database: Callable[[], str], stranger: dict[str, Any]
+) -> None:
+    file, place = tmp_path / "hub.backup", tmp_path / "elsewhere"
+    with tarfile.open(file, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("hub.json"))
+        entry = tarfile.TarInfo()
+        for attribute, value in stranger.items():
+            setattr(entry, attribute, value)
+        archive.addfile(entry)
+    elsewhere = settings.model_copy(update={"data_dir": place, "database": new_database()})
+
+    refused = await run("restore", elsewhere, str(file))
+
+    assert (refused.exit_code, "Error)" in said(refused)) == (1, True), refused.stderr
+    assert [path.name for path in place.iterdir()] == ["hub.lock"]
+
+
 async def test_a_hub_that_is_well_passes_every_check(hub: Hub, alice: Person, settings: Settings) -> None:
     async with third_party() as shop:
         await furnish(hub, alice, shop.url)
