@@ -39,12 +39,14 @@ class Patience:
 
     seconds: float = 30.0  #: for the head of a request, and for what follows in the middle of a body or an answer
     least_bytes: int = 15_000  #: what has to follow in that time
+    kept_seconds: float = 5.0  #: for another request after an answer
 
 
 class Wait(StrEnum):
     """What a connection waits for the client to do."""
 
     ASK = "ask"  #: to send the head of a request
+    ASK_AGAIN = "ask again"  #: the same, after an answer
     GO_ON = "go on"  #: to send its body
     END = "end"  #: to send the rest of a body that has been answered already
     READ = "read"  #: to read what we have written
@@ -117,6 +119,7 @@ class JackfieldProtocol(HttpToolsProtocol):
     _is_in_head = False
     _is_whole = True  #: the last request has come to its end
     _has_moved = False  #: by what has just come
+    _has_answered = False  #: since anything came
     _is_over = False  #: nothing more is read from this connection
     _is_leaving = False  #: the next answer is the last
 
@@ -136,8 +139,7 @@ class JackfieldProtocol(HttpToolsProtocol):
         self._taken_bytes += len(data)
         if self._is_over or self.parser is None:
             return
-        self._unset_keepalive_if_required()
-        self._has_moved = False
+        self._has_answered = self._has_moved = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -176,6 +178,16 @@ class JackfieldProtocol(HttpToolsProtocol):
         self._is_whole = True
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        if self.pipeline:
+            super().on_response_complete()
+            return
+        # Without uvicorn's timer, which would be set and stopped for each answer: `look` sees to that.
+        self.server_state.total_requests += 1
+        self._has_answered = True
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+
     def leave(self) -> None:
         """Close after the next answer, which says so. Whoever has just sent a request is still served."""
         self._is_leaving = True
@@ -187,6 +199,9 @@ class JackfieldProtocol(HttpToolsProtocol):
         wait = self._wait()
         if wait is None or (wait, self._begun) != self._waiting:
             self._begin_to_wait(wait, now)
+        elif wait is Wait.ASK_AGAIN:
+            if now - self._waiting_since >= patience.kept_seconds:
+                self.transport.close()
         elif now - self._waiting_since >= patience.seconds:
             if wait in (Wait.ASK, Wait.END) or self._progress(wait) < patience.least_bytes:
                 self._is_over = True
@@ -203,8 +218,9 @@ class JackfieldProtocol(HttpToolsProtocol):
             return Wait.READ
         is_unanswered = self._has_a_request() and not self.cycle.response_complete
         if self._is_in_head or self._is_whole:
-            is_idle_for_a_moment = self.timeout_keep_alive_task is not None
-            return None if is_unanswered or is_idle_for_a_moment else Wait.ASK
+            if is_unanswered:
+                return None
+            return Wait.ASK_AGAIN if self._has_answered else Wait.ASK
         if not is_unanswered:
             return Wait.END
         return None if self.flow.read_paused else Wait.GO_ON

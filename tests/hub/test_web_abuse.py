@@ -82,6 +82,20 @@ async def test_a_client_that_does_not_go_on_is_let_go(connect: Connect, beginnin
     assert await is_let_go(wire)
 
 
+async def test_a_connection_is_kept_for_as_long_as_it_is_used(hub: Hub) -> None:
+    async with listening(hub, Patience(kept_seconds=0.6)) as open_one:
+        used, idle = await open_one(), await open_one()
+        await idle.send(GET)
+        first = await idle.answer()
+
+        for _ in range(12):
+            await used.send(GET)
+            assert (await used.answer())[0] == 200
+            await asyncio.sleep(0.15)
+
+        assert (first[0], await idle.reader.read()) == (200, b"")
+
+
 async def test_a_body_that_only_trickles_is_not_waited_for(connect: Connect, alice: Person) -> None:
     wire = await connect()
     await wire.send(CALL + b"Authorization: Bearer %b\r\nContent-Length: 9999\r\n\r\n" % alice.token.encode())
