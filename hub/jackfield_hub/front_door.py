@@ -49,22 +49,20 @@ class FrontDoor:
         self._numbers = numbers
         self._traces = traces
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            if self._traces is not None:
-                self._traces.remember(scope["headers"])
-            visit = _Visit(scope, send)
-            try:
-                await visit.pass_through(self._inside, receive)
-            finally:
-                self._numbers.count_request(visit.route, visit.status)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] != "http":
+            return _nothing()
+        if self._traces is not None:
+            self._traces.remember(scope["headers"])
+        return _Visit(scope, send, self._numbers).pass_through(self._inside, receive)
 
 
 class _Visit:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, numbers: Numbers) -> None:
         self._scope = scope
+        self._numbers = numbers
         self._send = send
         self.status = 0  # nothing answered yet
         self._started_at = time.perf_counter()
@@ -85,6 +83,7 @@ class _Visit:
             await self._apologise(Broken(self._id))
         finally:
             self._write_log()
+            self._numbers.count_request(self._route, self.status)
 
     async def _answer(self, message: Message) -> None:
         if "status" in message:  # it begins
@@ -102,7 +101,7 @@ class _Visit:
         await answer(self._answer, refusal)
 
     @property
-    def route(self) -> str | None:
+    def _route(self) -> str | None:
         """Where it went, as a template, such as `/v1/me`."""
         return self._state.get("route") or getattr(self._scope.get("route"), "path", None)
 
@@ -112,12 +111,15 @@ class _Visit:
         tell(
             "request",
             method=self._scope["method"],
-            route=self.route,
+            route=self._route,
             status=self.status,
             ms=round((time.perf_counter() - self._started_at) * 1000, 2),
             request_id=self._id,
             organization=self._state.get("organization_id"),
         )
+
+
+async def _nothing() -> None: ...
 
 
 def takes_whole_answers(scope: Scope) -> bool:

@@ -50,7 +50,7 @@ class SealedAuth:
         return len(self.user_data) + len(self.credentials) + 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OpenedAuth:
     """An auth with its secrets, for the length of one call. Never stored, never kept, never printed.
 

@@ -32,14 +32,10 @@ def read_call(content: bytes) -> AskedCall:
 
 def call_of(body: JsonObject, size: int = 0, *, may_name_files: bool = True) -> AskedCall:
     """Return the call an object asks for, which was read as JSON already. Raises InvalidInput."""
-    return AskedCall(
-        operation=_required(body, "operation", "string"),
-        input=_required(body, "input", "object"),
-        auth_id=_auth_id(body),
-        wants_output_schema=_optional(body, "returnOutputSchema", "boolean") or False,
-        size=size,
-        may_name_files=may_name_files,
-    )
+    operation, given = _required(body, "operation", "string"), _required(body, "input", "object")
+    auth_id = _auth_id(body) if "authId" in body else None
+    wants_schema = "returnOutputSchema" in body and _optional(body, "returnOutputSchema", "boolean") is True
+    return AskedCall(operation, given, auth_id, wants_schema, size, may_name_files)
 
 
 def _auth_id(body: JsonObject) -> str | None:

@@ -9,6 +9,7 @@ A plain ASGI function: a framework costs more here than all the rest of a call. 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -49,12 +50,14 @@ class CallPath:
         self._hub = hub
         self._behind = behind
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         pieces = _pieces(scope)
         if pieces is None:
-            await self._behind(scope, receive, send)
-            return
+            return self._behind(scope, receive, send)
         scope["state"]["route"] = ROUTE
+        return self._answer(scope, receive, send, pieces)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, pieces: tuple[bytes, bytes]) -> None:
         try:
             await _answer_call(scope, send, await self._serve(scope, receive, pieces))
         except Refused as refusal:
@@ -76,14 +79,14 @@ class CallPath:
             async with service.place_for_a_call(self._hub, caller):
                 return await self._call(scope, caller, head, pieces, body)
 
-    async def _caller(self, scope: Scope, authorization: str | None) -> Caller:
+    def _caller(self, scope: Scope, authorization: str | None) -> Awaitable[Caller]:
         if authorization is not None:
-            return await identity.identify(self._hub, authorization)
-        return await caller_of(self._hub, Request(scope))  # a page of the hub, with its session
+            return identity.identify(self._hub, authorization)
+        return caller_of(self._hub, Request(scope))  # a page of the hub, with its session
 
     async def _call(self, scope: Scope, caller: Caller, head: _Head, pieces: tuple[bytes, bytes], body: bytes) -> bytes:
         asked = read_call(body)
-        called = service.Address(*(_decoded(piece) for piece in pieces))
+        called = service.Address(_decoded(pieces[0]), _decoded(pieces[1]))
         promise = promise_for(caller, "call", head.idempotency_key, *pieces, body)
         ending = await service.call(self._hub, caller, called, asked, scope["state"]["request_id"], promise=promise)
         scope["state"]["is_told"] = promise is None or not promise.is_replay  # in a line of its own

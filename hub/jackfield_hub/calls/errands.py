@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jackfield.auth import OAuth1, SignIn
 from jackfield.egress.grant import Grant
@@ -22,6 +22,11 @@ from jackfield_hub.files.service import owner_of
 from jackfield_hub.hub import Hub
 from jackfield_hub.identity.shapes import Caller
 from jackfield_hub.storage import service as storage
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+    from jackfield_hub.traces.spans import Traces
 
 UNAUTHORIZED = 401
 
@@ -56,15 +61,19 @@ class Errands:
         self._has_renewed = False
         self._trace = None if hub.traces is None else hub.traces.here()
 
-    async def send(self, request: Request) -> Response:
+    def send(self, request: Request) -> Coroutine[Any, Any, Response]:
         """Return the answer, whatever its status. Raises NoAnswer, TimedOut, NotAllowed; TooLarge, PlatformError."""
         if (self._given or self._files is not None or not request.url) and self._carrier().serves(request):
-            return await self._carrier().serve(request)
+            return self._carrier().serve(request)
         if is_for_storage(request):
-            return await storage.serve(self._hub, self._caller, self._connector.manifest.metadata.name, request)
+            return storage.serve(self._hub, self._caller, self._connector.manifest.metadata.name, request)
         if self._hub.traces is None or self._trace is None:
-            return await self._send(request)
-        with self._hub.traces.request(request, self._trace) as told:
+            return self._send(request)
+        return self._send_seen(self._hub.traces, self._trace, request)
+
+    async def _send_seen(self, traces: Traces, trace: Context, request: Request) -> Response:
+        """Send it inside a span."""
+        with traces.request(request, trace) as told:
             return await self._send(told)
 
     async def _send(self, request: Request) -> Response:

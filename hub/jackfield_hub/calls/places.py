@@ -16,9 +16,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, cast
 
 from jackfield_hub.errors import Unavailable
 
@@ -50,14 +51,12 @@ class Places:
 
     async def take(self, organization_id: str) -> None:
         """Return when a call of this organization may run; `give_back` must follow. Raises Unavailable."""
-        if self._has_room_for(organization_id) and organization_id not in self._waiting:
-            self._seat(organization_id)
-        else:
-            await self._wait(organization_id)
+        if not self.take_at_once(organization_id):
+            await self.wait(organization_id)
 
-    def place(self, organization_id: str) -> _Place:
+    def place(self, organization_id: str) -> Place:
         """Give a place for an `async with`: taken when the block begins, given back when it ends."""
-        return _Place(self, organization_id)
+        return Place(self, organization_id)
 
     def give_back(self, organization_id: str) -> None:
         """A call has ended: the next may run."""
@@ -69,6 +68,13 @@ class Places:
         self.running -= 1
         if self.waiting:
             self._let_in()
+
+    def take_at_once(self, organization_id: str) -> bool:
+        """Take a place if there is one, and say whether there was."""
+        if organization_id in self._waiting or not self._has_room_for(organization_id):
+            return False
+        self._seat(organization_id)
+        return True
 
     def _has_room_for(self, organization_id: str) -> bool:
         own = self._running.get(organization_id, 0)
@@ -91,7 +97,8 @@ class Places:
 
     # waiting
 
-    async def _wait(self, organization_id: str) -> None:
+    async def wait(self, organization_id: str) -> None:
+        """Return when it is this call's turn. Raises Unavailable."""
         # However many wait: who is refused at once asks again at once, and to refuse costs more than to let wait.
         if self._patience_seconds <= 0:
             raise Unavailable(FULL)
@@ -164,8 +171,11 @@ class Places:
         return len(self._running.keys() | self._waiting.keys()) > 1 or time.monotonic() < self._shared_until
 
 
-class _Place:
-    """Nothing but `take` and `give_back`: a generator for every call would take five times as long."""
+class Place:
+    """Nothing but `take` and `give_back`: a generator for every call would take five times as long.
+
+    And hardly a call has to wait, so it is not made to.
+    """
 
     __slots__ = ("_organization_id", "_places")
 
@@ -173,11 +183,23 @@ class _Place:
         self._places = places
         self._organization_id = organization_id
 
-    async def __aenter__(self) -> None:
-        await self._places.take(self._organization_id)
+    def __aenter__(self) -> Awaitable[None]:
+        at_once = self._places.take_at_once(self._organization_id)
+        return _DONE if at_once else self._places.wait(self._organization_id)
 
-    async def __aexit__(self, *_: object) -> None:
+    def __aexit__(self, *_: object) -> Awaitable[None]:
         self._places.give_back(self._organization_id)
+        return _DONE
+
+
+class _Done:
+    """There is nothing to wait for."""
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return cast("Generator[Any, Any, None]", iter(()))  # a generator is made, started and ended; this is only there
+
+
+_DONE = _Done()
 
 
 class LoopMeter:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -29,6 +27,7 @@ from jackfield_hub.calls.errands import Errands
 from jackfield_hub.calls.kept_answers import opened, safe_for
 from jackfield_hub.calls.large_input import LARGE_BYTES, problems_of
 from jackfield_hub.calls.ledger.service import new_task_id
+from jackfield_hub.calls.places import Place
 from jackfield_hub.calls.raw_http import is_raw_http, run_raw_http
 from jackfield_hub.calls.shapes import (
     AuthorsLogAnswer,
@@ -65,8 +64,7 @@ class Address(NamedTuple):
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyCall:
+class ReadyCall(NamedTuple):
     """A call that may be run: everything it names was found, and its input fits."""
 
     caller: Caller
@@ -77,7 +75,7 @@ class ReadyCall:
     auth: SealedAuth | None
     wants_output_schema: bool
     files: Mapping[str, GivenFile]  #: that the input refers to, by their URLs
-    secrets: list[str] = field(default_factory=list[str])  #: it was signed in with; known only where payloads are kept
+    secrets: list[str]  #: it was signed in with; known only where payloads are kept
 
 
 class Ending(NamedTuple):
@@ -94,7 +92,7 @@ def check_takes_calls(hub: Hub) -> None:
         raise Unavailable("The hub is stopping; call again in a moment", retry_after_seconds=5)
 
 
-def place_for_a_call(hub: Hub, caller: Caller) -> AbstractAsyncContextManager[None]:
+def place_for_a_call(hub: Hub, caller: Caller) -> Place:
     """Hold one of the hub's places for calls while the block runs. Raises Unavailable when none gets free in time."""
     check_takes_calls(hub)
     return hub.places.place(caller.organization_id)
@@ -176,20 +174,22 @@ async def count_usage(hub: Hub, caller: Caller) -> Usage:
 async def _prepare(hub: Hub, caller: Caller, called: Address, asked: AskedCall, request_id: str) -> ReadyCall:
     connector = await catalog.find_version(hub, caller, called.name, called.version)
     operation = catalog.find_operation(connector, asked.operation)
-    await _check_input(hub, caller, connector.input_schema(operation.name), asked)
+    schema = connector.input_schema(operation.name)
+    if asked.size > LARGE_BYTES or not schema.is_valid(asked.input):
+        await _check_input(hub, caller, schema, asked)
     takes_files = asked.may_name_files and connector.takes_files(operation.name)
     given = await find_given(hub, caller.organization_id, asked.input) if takes_files else {}
     auth = await auths.find_for_call(hub, caller, asked.auth_id, connector.service) if asked.auth_id else None
     hub.ledger.admit()
-    return ReadyCall(caller, request_id, connector, operation, asked.input, auth, asked.wants_output_schema, given)
+    return ReadyCall(caller, request_id, connector, operation, asked.input, auth, asked.wants_output_schema, given, [])
 
 
 async def _check_input(hub: Hub, caller: Caller, schema: Schema, asked: AskedCall) -> None:
-    """Raises InvalidInput that says where the input does not fit."""
+    """Look closely. Raises InvalidInput that says where the input does not fit."""
     if asked.size > LARGE_BYTES:
         problems = await problems_of(hub, caller.organization_id, schema.source, asked.input)
     else:
-        problems = [] if schema.is_valid(asked.input) else schema.problems(asked.input)
+        problems = schema.problems(asked.input)
     if problems:
         raise errors.InvalidInput(problem_text(problems))
 

@@ -121,7 +121,9 @@ class AiohttpWire:
         source = hop.streams.source if hop.streams else None
         if source is None:
             self._write(protocol.transport, hop)
-            message, stream = await _read_head(protocol)
+            message, stream = await protocol.read()
+            if _is_said_in_advance(message):
+                message, stream = await _read_head(protocol)
         else:
             message, stream = await answered_while(_write_streamed(protocol, hop, source), _read_head(protocol))
         headers, coding = self._headers(message), message.headers.get("Content-Encoding", "")
@@ -165,7 +167,11 @@ class AiohttpWire:
             return tuple([(_text(name), _text(value)) for name, value in raw])
 
     async def _read_body(self, stream: StreamReader, coding: str) -> bytes:
-        reader, pace = body_reader(coding, self._limits), _Pace(self._limits)
+        reader = body_reader(coding, self._limits)
+        if stream.is_eof():  # as most small ones: it came with the head
+            reader.feed(stream.read_nowait())
+            return reader.finish()
+        pace = _Pace(self._limits)
         while piece := await stream.readany():
             reader.feed(piece)
             pace.check(len(piece))
@@ -242,8 +248,12 @@ async def _read_head(protocol: ResponseHandler) -> tuple[RawResponseMessage, Str
     """Return the head of the answer, and its body to be read. Passes over what is said in advance ("100 Continue")."""
     while True:
         message, stream = await protocol.read()
-        if message.code >= 200 or message.code == 101:
+        if not _is_said_in_advance(message):
             return message, stream
+
+
+def _is_said_in_advance(message: RawResponseMessage) -> bool:
+    return message.code < 200 and message.code != 101
 
 
 class _NobodyToAsk(AbstractResolver):

@@ -89,11 +89,18 @@ class Engine:
             deadline = min(deadline, time.monotonic() + request.timeout_seconds)
         redactor = self._redactors.of(grant.secrets())
         errand = _Errand(request, grant, deadline, redactor, streams=streams.redacted(redactor) if streams else None)
+        began, alarm = time.monotonic(), self._alarms.set(deadline)
         try:
-            return errand.redactor.response(await self._in_time(errand))
+            return redactor.response(await self._follow(errand, parse_url(request.url)))
         except OperationError as error:
             # A host name in a message may be something a third party put together from what we sent it.
-            raise type(error)(errand.redactor.text(error.message)) from None
+            raise type(error)(redactor.text(error.message)) from None
+        except asyncio.CancelledError:
+            if not alarm.was_it():
+                raise
+            raise TimedOut(redactor.text(_too_late(request, deadline - began))) from None
+        finally:
+            alarm.stop()
 
     @property
     def resting(self) -> int:
@@ -104,22 +111,6 @@ class Engine:
         """Close every connection."""
         await self._addresses.close()
         await self._wire.close()
-
-    async def _in_time(self, errand: _Errand) -> Response:
-        target = parse_url(errand.request.url)
-        began = time.monotonic()
-        alarm = self._alarms.set(errand.deadline)
-        try:
-            return await self._follow(errand, target)
-        except asyncio.CancelledError:
-            if not alarm.was_it():
-                raise
-            raise TimedOut(
-                f"{target.host_and_port} did not answer within {max(errand.deadline - began, 0):.3g} seconds. "
-                "Try again later, or ask it for less at a time."
-            ) from None
-        finally:
-            alarm.stop()
 
     async def _follow(self, errand: _Errand, target: Target) -> Response:
         _check(errand.request, self._limits)
@@ -195,6 +186,11 @@ class Engine:
         known = self._addresses.known(target.host, target.port)
         addresses = known or await self._addresses.find(target.host, target.port)
         return [policy.check(address) for address in addresses][: self._limits.max_addresses]
+
+
+def _too_late(request: Request, seconds: float) -> str:
+    host = parse_url(request.url).host_and_port
+    return f"{host} did not answer within {max(seconds, 0):.3g} seconds. Try again later, or ask it for less at a time."
 
 
 def _attempt(errand: _Errand, target: Target, number: int, response: Response | None, milliseconds: float) -> Attempt:

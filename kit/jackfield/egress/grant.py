@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from jackfield.auth import NoSignIn, SignIn, user_data_templates
 from jackfield.egress.policy import AddressPolicy, HostRule, Target, parse_url
-from jackfield.egress.templates import resolve_template, sample_user_data
+from jackfield.egress.templates import fields_of, resolve_template, sample_user_data
 from jackfield.errors import ConnectorError, NotAllowed
 from jackfield.exchange import Request
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Grant:
     """The hosts of a service, the way to sign in there, and the credentials. The credentials go to these hosts only.
 
@@ -45,8 +46,8 @@ class Grant:
 
         Raises InvalidInput when the user data does not fit, NotAllowed when a declared host is no host.
         """
-        templates = [base_url, *hosts] if base_url else hosts
-        rules = tuple([HostRule.parse(resolve_template(template, user_data)) for template in templates])
+        templates = (base_url, *hosts) if base_url else tuple(hosts)
+        rules = _rules(templates, _texts(user_data, _fields(templates)))
         return cls(rules, sign_in, credentials, addresses, owner, auth)
 
     def check(self, target: Target) -> None:
@@ -93,3 +94,19 @@ def check_addresses(base_url: str, hosts: Iterable[str], sign_in: SignIn) -> Non
         target = parse_url(resolve_template(address, sample))
         if address == base_url and "?" in target.path_and_query:
             raise ConnectorError("A base URL may not hold a query: every path is appended to it.")
+
+
+@lru_cache(maxsize=10_000)
+def _fields(templates: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple({name for template in templates for name in fields_of(template)})
+
+
+@lru_cache(maxsize=10_000)  # every call of an auth asks for the same
+def _rules(templates: tuple[str, ...], texts: tuple[tuple[str, str], ...]) -> tuple[HostRule, ...]:
+    user_data = dict(texts)
+    return tuple([HostRule.parse(resolve_template(template, user_data)) for template in templates])
+
+
+def _texts(user_data: Mapping[str, Any], fields: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return these fields, as far as they are texts."""
+    return tuple([(name, value) for name in fields if isinstance(value := user_data.get(name), str)])

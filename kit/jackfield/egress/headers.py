@@ -47,12 +47,16 @@ def is_header_value(value: str) -> bool:
 
 def checked_headers(headers: Headers) -> Headers:
     """Return the headers without those only the engine may set. Raises NotAllowed when one is malformed."""
-    for name, value in headers:
+    kept: list[tuple[str, str]] = []
+    for pair in headers:
+        name, value = pair
         if not is_header_name(name):
             raise NotAllowed("A header name may hold letters, digits and hyphens only.")
         if not is_header_value(value):
             raise NotAllowed(f'The header "{name}" holds a line break or another control character.')
-    return tuple([pair for pair in headers if not _is_kept_by_engine(pair[0])])
+        if not _is_kept_by_engine(name):
+            kept.append(pair)
+    return tuple(kept)
 
 
 def has_header(headers: Headers, lower_name: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NamedTuple
@@ -265,6 +265,7 @@ class AddressPolicy:
 
     allowed_networks: tuple[IPNetwork, ...] = ()
     allow_metadata: bool = False
+    _allowed: dict[str, str] = field(default_factory=dict[str, str], init=False, repr=False, compare=False)
 
     @classmethod
     def allowing(cls, networks: Iterable[str], allow_metadata: bool = False) -> AddressPolicy:
@@ -273,11 +274,10 @@ class AddressPolicy:
 
     def check(self, address: str) -> str:
         """Return the address, spelled the usual way. Raises NotAllowed when nobody may connect to it, or it is none."""
-        # Every call makes its own policy; comparing with twenty networks takes longer than all else it does with it.
-        allowed = _allowed_by(self.allowed_networks, self.allow_metadata)
-        return allowed.get(address) or self._look_up(address, allowed)
+        # Comparing an address with twenty networks takes as long as the rest of the way to it.
+        return self._allowed.get(address) or self._look_up(address)
 
-    def _look_up(self, text: str, allowed: dict[str, str]) -> str:
+    def _look_up(self, text: str) -> str:
         known = _read_address(text)
         if known is None:
             raise NotAllowed("The name server answered something that is not an address.")
@@ -287,8 +287,8 @@ class AddressPolicy:
                 "nobody else can."
             )
         spelled = str(known)
-        if len(allowed) < MAX_REMEMBERED:
-            allowed[text] = spelled
+        if len(self._allowed) < MAX_REMEMBERED:
+            self._allowed[text] = spelled
         return spelled
 
     def _allows(self, address: IPAddress) -> bool:
@@ -299,12 +299,6 @@ class AddressPolicy:
         if _is_in(address, METADATA_NETWORKS) and not self.allow_metadata:
             return False
         return _is_in(address, self.allowed_networks)
-
-
-@lru_cache(maxsize=1000)
-def _allowed_by(networks: tuple[IPNetwork, ...], allow_metadata: bool) -> dict[str, str]:
-    """Return where what such a policy has allowed is remembered."""
-    return {}
 
 
 def _is_in(address: IPAddress, networks: tuple[IPNetwork, ...]) -> bool:

@@ -36,7 +36,7 @@ def resolve_template(template: str, user_data: Mapping[str, str]) -> str:
     """
     if "{" not in template and "}" not in template:
         return template
-    return _resolve(template, tuple([(name, _value(name, user_data)) for name in _fields(template)]))
+    return _resolve(template, tuple([(name, _value(name, user_data)) for name in fields_of(template)]))
 
 
 def filled_headers(headers: Mapping[str, str], user_data: Mapping[str, str]) -> dict[str, str]:
@@ -45,7 +45,8 @@ def filled_headers(headers: Mapping[str, str], user_data: Mapping[str, str]) -> 
 
 
 @lru_cache(maxsize=10_000)
-def _fields(template: str) -> tuple[str, ...]:
+def fields_of(template: str) -> tuple[str, ...]:
+    """Return the names of the fields in a template."""
     return tuple(_FIELD.findall(template))
 
 

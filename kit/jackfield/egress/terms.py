@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +26,7 @@ class Terms:
         """Return the policy with what these terms allow on top."""
         if not self.networks and not self.allow_metadata:
             return policy
-        networks = (*policy.allowed_networks, *self.networks)
-        return AddressPolicy(networks, policy.allow_metadata or self.allow_metadata)
+        return _widened(policy, self.networks, self.allow_metadata)
 
     @cached_property
     def tls(self) -> ssl.SSLContext | None:
@@ -50,6 +49,11 @@ class Attempt(NamedTuple):
     status: int | None  #: None: no answer came
     received_bytes: int
     milliseconds: float
+
+
+@lru_cache(maxsize=1000)  # a policy remembers what it has allowed
+def _widened(policy: AddressPolicy, networks: tuple[IPNetwork, ...], allow_metadata: bool) -> AddressPolicy:
+    return AddressPolicy((*policy.allowed_networks, *networks), policy.allow_metadata or allow_metadata)
 
 
 NO_TERMS = Terms()
