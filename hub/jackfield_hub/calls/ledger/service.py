@@ -21,7 +21,9 @@ from jackfield_hub.metrics.numbers import Durations
 
 WAITING_LIMIT = 10_000
 BUSY_BATCH = 2  # above this many entries in a batch there is load, and it pays to gather a little longer
-GATHER_SECONDS = 0.0015  # a batch that is written while calls run slows them down: better few of them, and large
+# A batch that is written while calls run slows them down: better few of them, and large. So the next one gathers at
+# least this long, and at most: for each entry of the last one, a sixth of the time in which a busy hub makes one.
+GATHER_SECONDS, GATHER_AN_ENTRY, GATHER_MOST = 0.0015, 0.00005, 0.004
 RETRY_SECONDS = 1.0  # how often we try to write what a full disk did not take
 WRITE_SECONDS = 30.0  # longer than any home waits for what it waits for; only a disk that hangs takes longer
 
@@ -160,7 +162,7 @@ class Ledger:
                 if batch:
                     await self._write_or_refuse(batch)
                 if len(batch) > BUSY_BATCH:
-                    await asyncio.sleep(GATHER_SECONDS)
+                    await asyncio.sleep(_gathering_seconds(len(batch)))
             await self._catch_up()
         finally:
             self._is_closing = True
@@ -250,6 +252,10 @@ class Ledger:
             else:
                 self._end_all([first])
             del self._unwritten[0]
+
+
+def _gathering_seconds(entries: int) -> float:
+    return max(GATHER_SECONDS, min(GATHER_MOST, GATHER_AN_ENTRY * entries))
 
 
 def _still_to_do(entry: Entry) -> Entry:
