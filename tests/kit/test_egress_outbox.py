@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
+import uvloop
 
 from jackfield.egress.outbox import MOST, PART, Outbox
 
@@ -100,3 +102,38 @@ async def test_of_whoever_has_given_up_nothing_is_sent(lines: list[Line]) -> Non
     await asyncio.sleep(0)
 
     assert (lines[0].arrived, lines[1].arrived) == (b"0;", b"1;wanted;")
+
+
+class Told(asyncio.Protocol):
+    """Says when something comes in, as the protocols of clients do."""
+
+    def __init__(self) -> None:
+        self.news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        self.news.set_result(None)
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_an_answer_nobody_asked_for_yet_is_not_seen_before_the_request_is_written(
+    run: Callable[[Coroutine[Any, Any, bytes]], bytes],
+) -> None:
+    """What was read as an answer would free the connection, and the request would follow on somebody else's."""
+
+    async def answered_early() -> bytes:
+        outbox, (near, far) = Outbox(), socket.socketpair()
+        far.setblocking(False)
+        transport, told = await asyncio.get_running_loop().create_connection(Told, sock=near)
+        with far:
+            for _ in range(MANY):  # a busy turn, after which requests wait for each other
+                outbox.put(transport, b"")
+            await asyncio.sleep(0)
+            far.send(b"answer")
+            line = Line(transport, far)
+            outbox.put(transport, b"request")
+            assert line.arrived == b""
+            await told.news
+            transport.close()
+            return line.arrived
+
+    assert run(answered_early()) == b"request"
