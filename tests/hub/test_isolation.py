@@ -82,7 +82,7 @@ async def test_the_process_of_a_call_ends_with_it(pool: Pool, bundle: Bundle):
     zygote = 1 if pool.rung is JAILS[0] else 0
 
     assert await is_gone(lambda: len(processes_below(below)) > MAX_SPARES + zygote)
-    assert pool.counters["started"] - pool.counters["ended"] <= MAX_SPARES
+    assert await is_gone(lambda: pool.counters["started"] - pool.counters["ended"] > MAX_SPARES)  # heard of a bit later
 
 
 async def test_the_next_call_finds_a_worker_that_waits(pool: Pool, bundle: Bundle):
