@@ -48,8 +48,10 @@ bench: install ## Measure a call on both databases beside a bare client and a pr
 	@.venv/bin/python -m bench.jail
 	@.venv/bin/python -m bench.fairness
 
-soak: install .venv-services/node/.installed ## Call without pause for SECONDS=600 and watch what grows; then kill the hub 100 times while it deploys
+soak: install .venv-services/node/.installed ## Call without pause for SECONDS=600 and watch what grows; then kill processes, hubs and deployments under load
 	@.venv/bin/python -m bench.soak --seconds $(SECONDS)
+	@.venv/bin/python -m bench.soak_processes
+	@.venv/bin/python -m bench.soak_processes --database postgres
 	@.venv/bin/python -m bench.soak_deployments --deployments 50 --kills 100
 	@.venv/bin/python -m bench.soak_hubs --rate 100 --rounds 2
 	@.venv/bin/python -m bench.soak_hubs --rate 50 --rounds 2 --kill
