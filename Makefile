@@ -50,6 +50,7 @@ bench: install ## Measure a call on both databases beside a bare client and a pr
 
 soak: install .venv-services/node/.installed ## Call without pause for SECONDS=600 and watch what grows; then kill processes, hubs and deployments under load
 	@.venv/bin/python -m bench.soak --seconds $(SECONDS)
+	@.venv/bin/python -m bench.soak --seconds $(SECONDS) --database postgres
 	@.venv/bin/python -m bench.soak_processes
 	@.venv/bin/python -m bench.soak_processes --database postgres
 	@.venv/bin/python -m bench.soak_deployments --deployments 50 --kills 100

@@ -82,13 +82,6 @@ def running(folder: Path, third_party: int, database: str = "sqlite", processes:
         yield RunningHub(hub, (process.pid, *roots), port, _create_auths(hub, third_party), note)
 
 
-@contextmanager
-def jackfield(folder: Path, third_party: int) -> Generator[Variant]:
-    """A hub, and calls of an operation that is a plain function."""
-    with running(folder, third_party) as hub:
-        yield hub.variant(THREADS, "echo", "get_thing")
-
-
 def _create_auths(hub: Hub, third_party: int) -> dict[Case, str]:
     environments = hub.ask("GET", "/core/v1/services/echo/versions/1/environments")["elements"]
     auth = {"name": "bench", "serviceEnvironmentId": environments[0]["id"], "credentials": {"apiKey": KEY}}

@@ -146,8 +146,8 @@ async def _shopper(hub: Hub, person: Person, url: str, auths: int) -> Shopper:
     await put_in_place(hub, person.organization_id, url, sign_in='ApiKey("X-Key")')
     [environment] = (await person.get("/core/v1/services/shop/versions/1/environments")).json["elements"]
     shopper = Shopper(person, environment["id"], [])
-    for _ in range(auths // 50):
-        await asyncio.gather(*(shopper.store() for _ in range(50)))
+    for first in range(0, auths, 50):
+        await asyncio.gather(*(shopper.store() for _ in range(first, min(first + 50, auths))))
     return shopper
 
 

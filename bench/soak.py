@@ -1,7 +1,8 @@
 """`make soak`: call without pause for a long time and watch what grows.
 
-Every ten seconds it prints how many calls were answered and what the hub's processes hold. It ends with an error when
-a call was refused, when the ledger misses one, or when memory or open files went on growing after the first third.
+It calls a declarative operation, a plain function and an async one in turn, each for ten seconds, and prints how many
+calls were answered and what the hub's processes hold. It ends with an error when a call was refused, when the ledger
+misses one, or when memory or open files went on growing after the first third.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 
-from bench.hubs import jackfield
+from bench.hubs import running
 from bench.load import Seen
 from bench.processes import PROC, memory_megabytes, tree
 from bench.variants import Variant, third_party
@@ -42,29 +44,34 @@ class Sample:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0)
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+    options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="jackfield-soak-") as folder,
         third_party() as port,
-        jackfield(Path(folder), port) as variant,
+        running(Path(folder) / "hub", port, options.database) as hub,
     ):
-        samples = list(_slices(variant, seconds))
-        tasks = variant.count_tasks() if variant.count_tasks else 0
+        variants = hub.variants()
+        samples = list(_slices(variants, options.seconds))
+        tasks = variants[0].count_tasks() if variants[0].count_tasks else 0
     problems = [*_wrong_counts(samples, tasks), *_growth(samples)]
     print("\n".join(problems) or f"{tasks:,} calls, each in the ledger once; nothing grew")
     sys.exit(1 if problems else 0)
 
 
-def _slices(variant: Variant, seconds: float) -> Iterator[Sample]:
+def _slices(variants: list[Variant], seconds: float) -> Iterator[Sample]:
     give_up_at = time.monotonic() + seconds
-    while time.monotonic() < give_up_at:
-        sample = _slice(variant)
-        print("  ".join(f"{name} {value:,.0f}" for name, value in asdict(sample).items()), flush=True)
+    for variant in cycle(variants):
+        if time.monotonic() >= give_up_at:
+            return
+        sample = _slice(variant, min(SLICE_SECONDS, seconds))
+        said = "  ".join(f"{name} {value:,.0f}" for name, value in asdict(sample).items())
+        print(f"{variant.name}: {said}", flush=True)
         yield sample
 
 
-def _slice(variant: Variant) -> Sample:
-    work = asdict(variant.work(CONNECTIONS, SLICE_SECONDS))
+def _slice(variant: Variant, seconds: float) -> Sample:
+    work = asdict(variant.work(CONNECTIONS, seconds))
     done = subprocess.run(
         [sys.executable, "-m", "bench.load"], input=json.dumps(work).encode(), stdout=subprocess.PIPE, check=True
     )
