@@ -39,7 +39,7 @@ class Patience:
 
     seconds: float = 30.0  #: for the head of a request, and for what follows in the middle of a body or an answer
     least_bytes: int = 15_000  #: what has to follow in that time
-    kept_seconds: float = 5.0  #: for another request after an answer
+    kept_seconds: float = 65.0  #: for another request after an answer: longer than a proxy keeps a connection
 
 
 class Wait(StrEnum):

@@ -31,12 +31,17 @@ def call(operation: str, given: Any) -> dict[str, Any]:
     return {"operation": operation, "input": given}
 
 
+async def take(places: Places, organization: str) -> None:
+    """Take a place; `give_back` follows."""
+    await places.place(organization).__aenter__()
+
+
 @asynccontextmanager
 async def running(places: Places, organization: str, calls: int) -> AsyncGenerator[AsyncExitStack]:
     """Hold so many places; whatever else is pushed is given back, too."""
     async with AsyncExitStack() as held:
         for _ in range(calls):
-            await places.take(organization)
+            await take(places, organization)
             held.callback(places.give_back, organization)
         yield held
 
@@ -51,9 +56,8 @@ async def take_many(places: Places, organization: str, calls: int) -> list[async
     """Let so many calls ask for a place, each of which is given back after a moment."""
 
     async def one() -> None:
-        await places.take(organization)
-        await asyncio.sleep(0.001)
-        places.give_back(organization)
+        async with places.place(organization):
+            await asyncio.sleep(0.001)
 
     tasks = [asyncio.create_task(one()) for _ in range(calls)]
     await asyncio.sleep(0)
@@ -68,7 +72,7 @@ async def test_an_organization_that_is_alone_has_all_its_places_however_busy_the
 
         assert (places.running, places.waiting) == (MANY, 0)
         with pytest.raises(Unavailable) as refusal:
-            await places.take("noisy")  # waits for its turn, in vain
+            await take(places, "noisy")  # waits for its turn, in vain
 
     assert refusal.value.headers["Retry-After"] == "1"
     assert (places.running, places.waiting) == (0, 0)
@@ -79,7 +83,7 @@ async def test_whoever_runs_less_than_their_share_never_waits_for_one_who_has_al
     async with running(places, "noisy", MANY):
         waiting = await take_many(places, "noisy", MANY)
         began = time.monotonic()
-        await asyncio.wait_for(places.take("quiet"), 1)
+        await asyncio.wait_for(take(places, "quiet"), 1)
         assert time.monotonic() - began < 1
         places.give_back("quiet")
 
@@ -92,7 +96,7 @@ async def test_a_busy_hub_that_is_shared_runs_few_calls_at_once_and_more_when_it
     places = Places(MANY, 20.0, busy=lambda: busy[0])
     async with running(places, "quiet", 1), running(places, "noisy", MANY):
         await asyncio.sleep(20 * TICK_SECONDS)
-        waiting = [asyncio.create_task(places.take("noisy")) for _ in range(MANY)]
+        waiting = [asyncio.create_task(take(places, "noisy")) for _ in range(MANY)]
         await asyncio.sleep(0)
 
     assert places.running == NARROWEST
@@ -107,10 +111,9 @@ async def test_organizations_take_turns() -> None:
     places, order = Places(1, 20.0), list[str]()
 
     async def one(organization: str) -> None:
-        await places.take(organization)
-        order.append(organization)
-        await asyncio.sleep(0.001)
-        places.give_back(organization)
+        async with places.place(organization):
+            order.append(organization)
+            await asyncio.sleep(0.001)
 
     tasks = [asyncio.create_task(one(name)) for name in ["a"] * 20 + ["b"] * 3 + ["c"] * 3]
     await asyncio.gather(*tasks)
@@ -121,7 +124,7 @@ async def test_organizations_take_turns() -> None:
 async def test_who_gives_up_waiting_leaves_no_place_behind() -> None:
     places = Places(1, 20.0)
     async with running(places, "noisy", 1):
-        waiting = [asyncio.create_task(places.take("noisy")) for _ in range(3)]
+        waiting = [asyncio.create_task(take(places, "noisy")) for _ in range(3)]
         await asyncio.sleep(0)
         waiting[0].cancel()
         await asyncio.wait(waiting[:1])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from jackfield_hub.calls.ledger.running import SLOT_BYTES, SLOTS, Running, left_behind
+from jackfield_hub.calls.ledger.running import MAKING_SECONDS, SLOT_BYTES, SLOTS, Running, left_behind
 from jackfield_hub.calls.shapes import TaskOutcome
 from jackfield_hub.hub import open_hub
 from jackfield_hub.settings import Settings
@@ -88,6 +90,19 @@ def test_a_file_that_is_broken_keeps_nobody_from_starting(tmp_path: Path) -> Non
 
     with left_behind(tmp_path) as lost:
         assert lost == []
+
+
+def test_a_file_whose_process_died_while_making_it_is_removed_once_nobody_can_be_at_it_any_more(tmp_path: Path) -> None:
+    given_up, being_made = tmp_path / "given-up.new", tmp_path / "being-made.new"
+    for path in (given_up, being_made):
+        path.write_bytes(bytes(SLOT_BYTES))
+    long_ago = time.time() - MAKING_SECONDS - 1
+    os.utime(given_up, (long_ago, long_ago))
+
+    with left_behind(tmp_path) as lost:
+        assert lost == []
+
+    assert list(tmp_path.iterdir()) == [being_made]
 
 
 async def test_a_call_that_had_been_recorded_is_neither_changed_nor_counted_again(settings: Settings) -> None:

@@ -49,13 +49,8 @@ class Places:
         self.running = 0
         self.waiting = 0
 
-    async def take(self, organization_id: str) -> None:
-        """Return when a call of this organization may run; `give_back` must follow. Raises Unavailable."""
-        if not self.take_at_once(organization_id):
-            await self.wait(organization_id)
-
     def place(self, organization_id: str) -> Place:
-        """Give a place for an `async with`: taken when the block begins, given back when it ends."""
+        """Give a place for an `async with`: taken when a call may run, given back when it ends. Raises Unavailable."""
         return Place(self, organization_id)
 
     def give_back(self, organization_id: str) -> None:
@@ -172,7 +167,7 @@ class Places:
 
 
 class Place:
-    """Nothing but `take` and `give_back`: a generator for every call would take five times as long.
+    """A place of one call: a generator for every call would take five times as long.
 
     And hardly a call has to wait, so it is not made to.
     """

@@ -15,6 +15,7 @@ import fcntl
 import mmap
 import os
 import sys
+import time
 import uuid
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,6 +30,7 @@ FOLDER = "running"
 SLOTS = 2048
 SLOT_BYTES = 1024
 LENGTH_BYTES = 4
+MAKING_SECONDS = 600.0  # no process takes that long to make its file
 _EMPTY = bytes(LENGTH_BYTES)
 
 # Linux's ioctl on the attributes of a file, and "write in place" (chattr +C), for file systems that would not.
@@ -106,9 +108,18 @@ def left_behind(folder: Path) -> Generator[list[Task]]:
         yield [task for _, file in taken for task in _tasks(file)]
         for path, _ in taken:
             path.unlink(missing_ok=True)
+        _remove_unfinished(folder)
     finally:
         for _, file in taken:
             os.close(file)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove the files of processes that died while they made them: there never was a call in one."""
+    for path in folder.glob("*.new"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > MAKING_SECONDS:
+                path.unlink()
 
 
 def _take(path: Path) -> int | None:
