@@ -25,7 +25,7 @@ class RunningHub:
     """A hub with the connectors of the bench deployed."""
 
     hub: Hub
-    processes: tuple[int, ...]
+    processes: tuple[int, ...]  #: of which all others come: the hub's first, then its database's
     port: int
     auths: dict[Case, str]  #: by how the third party they lead to answers
     note: str = ""  #: what is special about it
