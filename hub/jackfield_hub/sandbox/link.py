@@ -16,6 +16,7 @@ from typing import cast
 import orjson
 
 from jackfield import runner
+from jackfield.deadlines import Deadlines
 from jackfield.errors import OperationError, OutOfProcessorTime, OutOfRequests, PlatformError, TimedOut, TooLarge
 from jackfield.exchange import Request, Response
 from jackfield_hub.logs import log
@@ -36,7 +37,6 @@ from jackfield_hub.sandbox.limits import Limits
 _HttpFrame = frames.Http | frames.HttpFile
 SendRequest = Callable[[Request], Awaitable[Response]]
 
-EARLY_SECONDS = 0.002  # an event loop's clock counts milliseconds
 STDERR_BYTES = 64 * 1024
 LOAD_LOG_BYTES = 16 * 1024
 MAX_REFUSALS = 10_000  # without a result in between
@@ -84,8 +84,7 @@ class WorkerLink(asyncio.Protocol):
         self._outgoing: list[bytes] = []
         self._under_way = 0
         self._held: deque[tuple[_OpenCall, _HttpFrame, Request]] = deque()  # until others are answered
-        self._timer: asyncio.TimerHandle | None = None
-        self._rings_at = math.inf
+        self._deadlines = Deadlines(self._end_overdue)
         self._failure: OperationError | None = None
 
     @property
@@ -122,8 +121,7 @@ class WorkerLink(asyncio.Protocol):
         self._next_call += 1
         answer = asyncio.get_running_loop().create_future()
         opened = self._calls[call_id] = _OpenCall(send, answer, deadline)
-        if deadline < self._rings_at:
-            self._ring_at(deadline)
+        self._deadlines.add(deadline)
         try:
             self._open(call_id, call)
             return await answer
@@ -159,8 +157,7 @@ class WorkerLink(asyncio.Protocol):
             self.loaded.set_exception(LoadFailed("\n".join(filter(None, (self._failure.message, said)))))
         for call_id in list(self._calls):
             self._close(call_id, failed(self._failure, said))
-        if self._timer is not None:
-            self._timer.cancel()
+        self._deadlines.stop()
         if self._transport is not None:
             self._transport.abort()
 
@@ -328,20 +325,10 @@ class WorkerLink(asyncio.Protocol):
         if self.is_retired and not self._calls:
             self._end(self)
 
-    def _ring_at(self, moment: float) -> None:
-        # One timer for all calls: hardly one of thousands is ever late.
-        if self._timer is not None:
-            self._timer.cancel()
-        self._rings_at = moment
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, moment - time.monotonic()), self._ring)
-
-    def _ring(self) -> None:
-        self._timer, self._rings_at = None, math.inf
-        now = time.monotonic() + EARLY_SECONDS
+    def _end_overdue(self, now: float) -> float:
         for call_id in [call_id for call_id, opened in self._calls.items() if opened.deadline <= now]:
             self._run_over(call_id)
-        if self._calls:
-            self._ring_at(min(opened.deadline for opened in self._calls.values()))
+        return min((opened.deadline for opened in self._calls.values()), default=math.inf)
 
     def _run_over(self, call_id: int) -> None:
         """The deadline has come: answer now, and see a moment later whether the thread has come back."""

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 
-EARLY_SECONDS = 0.002  # an event loop's clock counts milliseconds
+from jackfield.deadlines import Deadlines
 
 
 class Alarms:
-    """Cancels tasks whose time is over. Belongs to one event loop, of which it uses one timer for all of them.
+    """Cancels tasks whose time is over. Belongs to one event loop.
 
-    `asyncio.timeout` has one for each, which takes ten times as long; here requests go by thousands a second, and
-    hardly one of them is ever late.
+    `asyncio.timeout` has a timer for each, which takes ten times as long; here requests go by thousands a second.
     """
 
     def __init__(self) -> None:
         self._set: set[Alarm] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._rings_at = math.inf
+        self._deadlines = Deadlines(self._ring)
 
     def set(self, at: float) -> Alarm:
         """Return an alarm that cancels this task at a moment of `time.monotonic()`, unless it is stopped before.
@@ -31,27 +28,17 @@ class Alarms:
             raise RuntimeError("an alarm needs a task to cancel")
         alarm = Alarm(self, task, at)
         self._set.add(alarm)
-        if at < self._rings_at:
-            self._ring_at(at)
+        self._deadlines.add(at)
         return alarm
 
     def forget(self, alarm: Alarm) -> None:
         self._set.discard(alarm)
 
-    def _ring_at(self, at: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._rings_at = at
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, at - time.monotonic()), self._ring)
-
-    def _ring(self) -> None:
-        self._timer, self._rings_at = None, math.inf
-        now = time.monotonic() + EARLY_SECONDS
+    def _ring(self, now: float) -> float:
         for alarm in [alarm for alarm in self._set if alarm.at <= now]:
             self._set.discard(alarm)
             alarm.ring()
-        if self._set:
-            self._ring_at(min(alarm.at for alarm in self._set))
+        return min((alarm.at for alarm in self._set), default=math.inf)
 
 
 class Alarm:
