@@ -27,8 +27,8 @@ def own(folder: Path) -> Generator[int]:
     Gives the descriptor of the lock. The lock is the kernel's: it is gone with the process, however that ends, and with
     all others that were given the descriptor. Raises DataFolderMistake.
     """
+    make(folder)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         let_workers_pass(folder)
         lock = os.open(folder / "hub.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as reason:
@@ -38,6 +38,14 @@ def own(folder: Path) -> Generator[int]:
         yield lock
     finally:
         os.close(lock)
+
+
+def make(folder: Path) -> None:
+    """Have the folder be there. Raises DataFolderMistake."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as reason:
+        raise _cannot_be_written(folder, reason) from None
 
 
 def _lock(folder: Path, lock: int) -> None:

@@ -19,9 +19,8 @@ from jackfield_hub.auths.master_key import MasterKeyMistake
 from jackfield_hub.backups import service
 from jackfield_hub.backups.examination import examine
 from jackfield_hub.backups.service import Backup, BackupMistake
-from jackfield_hub.data_folder import DataFolderMistake
+from jackfield_hub.data_folder import DataFolderMistake, make
 from jackfield_hub.database import DatabaseAway
-from jackfield_hub.deployments.bundles import BundleChanged
 from jackfield_hub.settings import SettingMistake, Settings, read_settings
 from jackfield_hub.tables import usage
 
@@ -53,7 +52,7 @@ def migrate(data: Path | None, database: str | None, *, as_json: bool) -> None:
 
 
 async def _migrate(settings: Settings) -> str:
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make(settings.data_dir)
     async with service.stored(settings) as databases:
         await databases.core.migrate()
         await databases.usage.add_tables(usage)
@@ -87,6 +86,9 @@ def restore(file: Path, data: Path | None, database: str | None, *, as_json: boo
     with working("Restoring"):
         backup = _run(service.restore(settings, file))
     _tell(backup, as_json, f"{sum(backup.rows.values())} rows are back in {settings.data_dir}.")
+    if not as_json and backup.damaged:
+        damaged = ", ".join(backup.damaged)
+        say(f"Files were missing or changed when this was backed up. Deploy again: {damaged}.", fg="yellow")
     if not as_json and not backup.has_key:
         say(f"Next: put the master key into {settings.data_dir / service.KEY}, or where the settings say that it is.")
 
@@ -118,8 +120,8 @@ def _run(work: Coroutine[Any, Any, Given]) -> Given:
         return asyncio.run(work)
     except (BackupMistake, DataFolderMistake, MasterKeyMistake) as mistake:
         raise CommandFailed(str(mistake)) from None
-    except BundleChanged as damaged:
-        raise CommandFailed(f"files of a connector are missing or changed: {damaged}", "take another backup") from None
+    except OSError as failure:
+        raise CommandFailed(f"{failure.filename or 'the disk'}: {failure.strerror or failure}") from None
     except DatabaseAway:
         raise CommandFailed(
             "the database does not answer", "is its disk full, or its address (--database) wrong?"
@@ -128,6 +130,7 @@ def _run(work: Coroutine[Any, Any, Given]) -> Given:
 
 def _tell(backup: Backup, as_json: bool, text: str) -> None:
     if as_json:
-        print_json({"step": backup.revision, "rows": backup.rows, "hasKey": backup.has_key})
+        told = {"step": backup.revision, "rows": backup.rows, "hasKey": backup.has_key, "damaged": backup.damaged}
+        print_json(told)
     else:
         say(text, fg="green")

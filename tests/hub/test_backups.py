@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import shutil
@@ -158,6 +159,92 @@ async def test_half_a_backup_leaves_nothing_behind(
     assert (refused.exit_code, "is not whole" in said(refused)) == (1, True), refused.stderr
     assert [path.name for path in elsewhere.data_dir.iterdir()] == ["hub.lock"]
     assert (await run("restore", elsewhere, str(whole))).exit_code == 0
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "without its checksum": lambda whole: whole[:-8],
+    "longer": lambda whole: whole + b"and more",
+    "a bit at the end": lambda whole: whole[:-3000] + bytes([whole[-3000] ^ 1]) + whole[-2999:],
+    "a bit at the beginning": lambda whole: whole[:700] + bytes([whole[700] ^ 1]) + whole[701:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+async def test_a_backup_of_which_one_bit_is_another_is_not_restored(
+    hub: Hub, alice: Person, elsewhere: Settings, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    async with third_party() as shop:
+        await furnish(hub, alice, shop.url)
+    whole, damaged = tmp_path / "hub.backup", tmp_path / "damaged.backup"
+    await run("backup", hub.settings, str(whole))
+    damaged.write_bytes(damage(whole.read_bytes()))
+
+    refused = await run("restore", elsewhere, str(damaged))
+
+    assert (refused.exit_code, "is not whole" in said(refused)) == (1, True), refused.stderr
+    assert [path.name for path in elsewhere.data_dir.iterdir()] == ["hub.lock"]
+    assert (await run("restore", elsewhere, str(whole))).exit_code == 0
+
+
+def with_another(whole: Path, changed: Path, name: str, content: bytes) -> None:
+    """Write the same backup with one other file, as nobody but its owner could."""
+    with tarfile.open(whole) as old, tarfile.open(changed, "w:gz") as new:
+        for entry in old:
+            kept = old.extractfile(entry)
+            if entry.name.startswith(name):
+                entry.size, kept = len(content), io.BytesIO(content)
+            new.addfile(entry, kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tables/users.jsonl", b'{"id":"1"}\n'),
+        ("tables/users.jsonl", b"[1]\n"),
+        ("tables/tasks.jsonl", b"no JSON\n"),
+        ("backup.json", b"[]"),
+        ("backup.json", b"{}"),
+    ],
+)
+async def test_tables_that_hold_something_else_leave_nothing_behind(
+    hub: Hub, elsewhere: Settings, tmp_path: Path, name: str, content: bytes
+) -> None:
+    whole, changed = tmp_path / "hub.backup", tmp_path / "changed.backup"
+    await run("backup", hub.settings, str(whole))
+    with_another(whole, changed, name, content)
+
+    refused = await run("restore", elsewhere, str(changed))
+
+    assert (refused.exit_code, "no backup of a hub" in said(refused)) == (1, True), refused.stderr
+    assert [path.name for path in elsewhere.data_dir.iterdir()] == ["hub.lock"]
+    assert (await run("restore", elsewhere, str(whole))).exit_code == 0
+
+
+async def test_a_connector_whose_files_were_lost_keeps_nothing_else_from_coming_back(
+    hub: Hub, alice: Person, settings: Settings, elsewhere: Settings, tmp_path: Path
+) -> None:
+    async with third_party() as shop:
+        await furnish(hub, alice, shop.url)
+    for bundle in (settings.data_dir / "bundles").iterdir():
+        shutil.rmtree(bundle)
+    stored(settings, "DELETE FROM contents") if IS_POSTGRES else None
+    await run("backup", settings, str(tmp_path / "hub.backup"))
+
+    restored = await run("restore", elsewhere, str(tmp_path / "hub.backup"))
+
+    assert (restored.exit_code, "Deploy again: shop 1.0" in said(restored)) == (0, True), restored.stderr
+    assert len(stored(elsewhere, "SELECT * FROM users")) == len(stored(settings, "SELECT * FROM users"))
+
+
+async def test_places_that_cannot_be_written_are_named(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    in_a_file = settings.model_copy(update={"data_dir": tmp_path / "file" / "hub"})
+
+    nowhere = await run("backup", settings, str(tmp_path / "nowhere" / "hub.backup"))
+    migrated = await run("migrate", in_a_file)
+
+    assert (nowhere.exit_code, "there is no folder" in said(nowhere)) == (1, True)
+    assert (migrated.exit_code, "cannot be written" in said(migrated)) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,8 @@ from jackfield_hub.auths.master_key import MasterKeyMistake, master_keys
 from jackfield_hub.auths.samples import list_that_do_not_open
 from jackfield_hub.auths.vault import LocalKeyWrap, Vault
 from jackfield_hub.backups import store
-from jackfield_hub.backups.service import Stored, is_there, stored
-from jackfield_hub.contents.service import Contents
+from jackfield_hub.backups.service import Stored, is_there, list_damaged, stored
 from jackfield_hub.database import EVERY_ORGANIZATION, DatabaseAway
-from jackfield_hub.deployments.bundles import BundleChanged, Bundles
 from jackfield_hub.migrations import newest_step
 from jackfield_hub.settings import Settings
 
@@ -27,7 +25,13 @@ async def examine(settings: Settings) -> list[Check]:
         try:
             return await _examine(settings, databases)
         except DatabaseAway:
-            return [Check("database", False, "it does not answer, or is damaged", f"look at its disk; {_NOT_WHOLE}")]
+            return [_away(databases)]
+
+
+def _away(databases: Stored) -> Check:
+    if databases.core.is_sqlite:
+        return Check("database", False, "it cannot be read, or is damaged", f"look at its disk; {_NOT_WHOLE}")
+    return Check("database", False, "it does not answer", "does it run, and is its address (--database) right?")
 
 
 async def _examine(settings: Settings, databases: Stored) -> list[Check]:
@@ -79,17 +83,8 @@ async def _ledger(databases: Stored) -> Check:
 
 
 async def _bundles(settings: Settings, databases: Stored) -> Check:
-    is_shared = not databases.core.is_sqlite
-    bundles = Bundles(settings.data_dir / "bundles", Contents(databases.core) if is_shared else None)
-    async with databases.core.reading(EVERY_ORGANIZATION) as tx:
-        wanted = await store.list_bundles(tx)
-    damaged: list[str] = []
-    for digest, connector in wanted.items():
-        try:
-            await bundles.unchanged(digest)
-        except BundleChanged:
-            damaged.append(connector)
-    found = f"missing or changed: {', '.join(damaged)}" if damaged else f"{len(wanted)} connectors, as they were built"
+    damaged, all_of_them = await list_damaged(settings.data_dir, databases.core)
+    found = f"missing or changed: {', '.join(damaged)}" if damaged else f"{all_of_them} connectors, as they were built"
     return Check("bundles", not damaged, found, f"deploy them again, or {_NOT_WHOLE}")
 
 

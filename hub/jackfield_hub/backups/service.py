@@ -10,8 +10,9 @@ import shutil
 import tarfile
 import tempfile
 import time
+import zlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,8 +24,8 @@ from jackfield_hub.backups import store
 from jackfield_hub.backups.store import Kept
 from jackfield_hub.contents.service import Contents
 from jackfield_hub.data_folder import let_workers_pass, let_workers_read, own, write_secret
-from jackfield_hub.database import EVERY_ORGANIZATION, Database, Transaction
-from jackfield_hub.deployments.bundles import Bundles
+from jackfield_hub.database import EVERY_ORGANIZATION, Database, DatabaseAway, Transaction
+from jackfield_hub.deployments.bundles import BundleChanged, Bundles
 from jackfield_hub.settings import Settings
 from jackfield_hub.tables import usage
 
@@ -33,6 +34,7 @@ HEAD = "backup.json"
 FOLDERS = ("sources", "bundles")
 KEY = "keys/master.key"
 _LINES = 500
+_MUCH = 1024 * 1024
 
 
 class BackupMistake(Exception):
@@ -47,6 +49,7 @@ class Backup:
     made_at: float
     rows: dict[str, int] = field(default_factory=dict[str, int])
     has_key: bool = False
+    damaged: list[str] = field(default_factory=list[str])  #: connectors whose files were not whole when it was made
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ async def back_up(settings: Settings, file: Path, *, with_key: bool) -> Backup:
     """
     if file.exists():  # noqa: ASYNC240 - nobody waits for this process
         raise BackupMistake(f"{file} is there already; name a file that is not")
+    if not file.parent.is_dir():
+        raise BackupMistake(f"there is no folder {file.parent}; make it, or name a file in another one")
     if not is_there(settings):
         raise BackupMistake(f"there is no hub in {settings.data_dir}; say where it is with --data")
     keys = master_keys(settings)
@@ -178,19 +183,42 @@ async def restore(settings: Settings, file: Path) -> Backup:
         is_sqlite = not settings.database
         place = settings.model_copy(update={"data_dir": draft}) if is_sqlite else settings
         async with stored(place) as databases:
-            await _fill(databases, draft, backup)
+            await _make_tables(databases, backup)
+            if not is_sqlite:
+                await _share(draft, databases.core)
+            await _fill(databases, draft)
+            with suppress(DatabaseAway):  # from here on all of it is there; a hub looks at each bundle again
+                backup.damaged, _ = await list_damaged(draft, databases.core)
         await asyncio.to_thread(_move_in, settings, draft)
-    async with stored(settings) as databases:
-        await _share(settings, databases.core)
     return backup
+
+
+async def list_damaged(data: Path, core: Database) -> tuple[list[str], int]:
+    """Return the connectors whose files are missing or not what was built, and how many connectors there are.
+
+    Bundles that are in the database alone are brought into the data folder. Raises DatabaseAway.
+    """
+    bundles = Bundles(data / "bundles", Contents(core))
+    async with core.reading(EVERY_ORGANIZATION) as tx:
+        wanted = await store.list_bundles(tx)
+    damaged: list[str] = []
+    for digest, connector in wanted.items():
+        try:
+            await bundles.unchanged(digest)
+        except BundleChanged:
+            damaged.append(connector)
+    return damaged, len(wanted)
 
 
 def _unpack(file: Path, folder: Path) -> None:
     try:
-        with tarfile.open(file, "r:gz") as archive:
-            for entry in archive:
-                _unpack_one(archive, entry, folder)
-    except (OSError, tarfile.TarError, EOFError) as failure:
+        with gzip.open(file) as packed:
+            with tarfile.open(fileobj=packed, mode="r|") as archive:
+                for entry in archive:
+                    _unpack_one(archive, entry, folder)
+            while packed.read(_MUCH):  # its checksum comes last, behind what a tar ends with
+                pass
+    except (OSError, tarfile.TarError, EOFError, zlib.error) as failure:
         raise BackupMistake(f"{file} is no backup, or is not whole ({type(failure).__name__})") from None
 
 
@@ -210,25 +238,46 @@ def _unpack_one(archive: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) 
 def _read_head(folder: Path) -> Backup:
     try:
         head = orjson.loads((folder / HEAD).read_bytes())
-    except (OSError, ValueError):
+        if head["format"] != FORMAT:
+            raise BackupMistake("this backup is of a newer version; restore it with that one")
+        return Backup(head["revision"], head["madeAt"], head["rows"], head["hasKey"])
+    except (OSError, ValueError, TypeError, KeyError):
         raise BackupMistake("this is no backup of a hub, or is not whole") from None
-    if head["format"] != FORMAT:
-        raise BackupMistake("this backup is of a newer version; restore it with that one")
-    return Backup(head["revision"], head["madeAt"], head["rows"], head["hasKey"])
 
 
-async def _fill(databases: Stored, folder: Path, backup: Backup) -> None:
+async def _make_tables(databases: Stored, backup: Backup) -> None:
     await databases.core.migrate()
     await databases.usage.add_tables(usage)
-    async with databases.core.transaction(EVERY_ORGANIZATION) as tx:
-        if not await store.is_empty(tx):
-            raise BackupMistake("the database is not empty; give an empty one with --database")
+    async with databases.core.reading(EVERY_ORGANIZATION) as tx:
+        await _check_empty(tx)
         ours = await store.revision(tx)
-        if ours != backup.revision:
-            raise BackupMistake(
-                f"the backup's tables are at step {backup.revision}, this version's at {ours}: restore it with the "
-                "version that wrote it, and update then"
-            )
+    if ours != backup.revision:
+        raise BackupMistake(
+            f"the backup's tables are at step {backup.revision}, this version's at {ours}: restore it with the "
+            "version that wrote it, and update then"
+        )
+
+
+async def _check_empty(tx: Transaction) -> None:
+    if not await store.is_empty(tx):
+        raise BackupMistake("the database is not empty; give an empty one with --database")
+
+
+async def _share(folder: Path, database: Database) -> None:
+    """Put the unchanged bundles of a folder where the hubs of this database look for them.
+
+    Should nothing more come of it, they are there for nobody, and a hub removes them.
+    """
+    bundles = Bundles(folder / "bundles", Contents(database))
+    for digest in [f"sha256:{path.name}" for path in bundles.folder.iterdir()]:
+        with suppress(BundleChanged):
+            await bundles.unchanged(digest)
+            await bundles.share(digest)
+
+
+async def _fill(databases: Stored, folder: Path) -> None:
+    async with databases.core.transaction(EVERY_ORGANIZATION) as tx:
+        await _check_empty(tx)
         await _fill_tables(tx, folder, store.CORE)
         if databases.usage is databases.core:
             await _fill_tables(tx, folder, store.USAGE)
@@ -241,8 +290,11 @@ async def _fill_tables(tx: Transaction, folder: Path, tables: Sequence[Kept]) ->
     for table in tables:
         file = folder / "tables" / f"{table.name}.jsonl"
         if file.exists():
-            for lines in _some_lines(file):
-                await store.insert_lines(tx, table, lines)
+            try:
+                for lines in _some_lines(file):
+                    await store.insert_lines(tx, table, lines)
+            except store.NoRow:
+                raise BackupMistake(f"this is no backup of a hub: there are no rows of {table.name} in it") from None
             await store.count_on(tx, table)
 
 
@@ -269,16 +321,3 @@ def _move_in(settings: Settings, draft: Path) -> None:
     let_workers_read(settings.data_dir / "bundles")
     for path in draft.glob("*.db*"):
         path.rename(settings.data_dir / path.name)
-
-
-async def _share(settings: Settings, database: Database) -> None:
-    """Put every bundle where the hubs of this kind of database look for it. Raises BundleChanged."""
-    contents = Contents(database)
-    bundles = Bundles(settings.data_dir / "bundles", contents)
-    async with database.reading(EVERY_ORGANIZATION) as tx:
-        digests = await store.list_bundles(tx)
-    for digest in digests:
-        await bundles.unchanged(digest)
-        if not database.is_sqlite:
-            await bundles.share(digest)
-            let_workers_read(bundles.path(digest))

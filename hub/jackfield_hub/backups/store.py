@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Column, LargeBinary, Table, func, select, text, tuple_
+from sqlalchemy.exc import DataError, IntegrityError
 
 from jackfield_hub.database import Transaction
 from jackfield_hub.tables import connectors, content_pieces, metadata, organizations, tasks, totals, usage
@@ -38,10 +39,17 @@ async def read_lines(tx: Transaction, table: Table) -> AsyncGenerator[list[bytes
             return
 
 
+class NoRow(Exception):
+    """A line holds no row of its table."""
+
+
 async def insert_lines(tx: Transaction, table: Table, lines: Sequence[bytes]) -> None:
-    """Store rows that were read before."""
-    if lines:
-        await tx.execute(table.insert(), [_from_line(table, line) for line in lines])
+    """Store rows that were read before. Raises NoRow."""
+    try:
+        if lines:
+            await tx.execute(table.insert(), [_from_line(table, line) for line in lines])
+    except (ValueError, TypeError, KeyError, IntegrityError, DataError):
+        raise NoRow from None
 
 
 async def count_on(tx: Transaction, table: Table) -> None:
