@@ -218,7 +218,7 @@ def _unpack(file: Path, folder: Path) -> None:
                     _unpack_one(archive, entry, folder)
             while packed.read(_MUCH):  # its checksum comes last, behind what a tar ends with
                 pass
-    except (OSError, tarfile.TarError, EOFError, zlib.error) as failure:
+    except (OSError, ValueError, tarfile.TarError, EOFError, zlib.error) as failure:  # ValueError: a NUL in a name
         raise BackupMistake(f"{file} is no backup, or is not whole ({type(failure).__name__})") from None
 
 
