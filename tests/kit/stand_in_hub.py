@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
 
 TOKEN = "jf_api_stand-in-token-0123456789"
 DEPLOYMENT_ID = "3c5e0000-0000-0000-0000-000000002387"
@@ -52,7 +53,7 @@ class StandInHub:
     location: str = ""
     outcome: dict[str, Any] = field(default_factory=lambda: {"outcome": "success", "output": {"id": 1}})
     seen: list[Seen] = field(default_factory=list[Seen])
-    calls: list[list[dict[str, Any]]] = field(default_factory=lambda: [[]])  #: a page for each time it is asked
+    calls: list[list[dict[str, Any]]] = field(default_factory=lambda: [[]])  #: all of them, for each time it is asked
     hang: threading.Event | None = None
 
     def __enter__(self) -> Self:
@@ -86,9 +87,18 @@ class StandInHub:
         if path.startswith("/cdk/v1/deployments/connectors/"):
             return self._deployments(path.split("/")[5:], method)
         if path.startswith("/v1/calls?"):
-            page = self.calls.pop(0) if len(self.calls) > 1 else self.calls[0]
-            return 200, {"elements": page, "pageInfo": {"hasNextPage": False, "endCursor": ""}}
+            return 200, self._page(dict(parse_qsl(urlsplit(path).query)))
         return self._connector(path.split("/")[4:])
+
+    def _page(self, asked: dict[str, str]) -> dict[str, Any]:
+        if "cursor" not in asked:
+            self._asked_calls = self.calls.pop(0) if len(self.calls) > 1 else self.calls[0]
+        below = [one for one in self._asked_calls if "cursor" not in asked or one["id"] < asked["cursor"]]
+        page = below[: int(asked["first"])]
+        return {
+            "elements": page,
+            "pageInfo": {"hasNextPage": page != below, "endCursor": page[-1]["id"] if page else ""},
+        }
 
     def _deployments(self, words: list[str], method: str) -> tuple[int, Any]:
         name, _, version, last = words

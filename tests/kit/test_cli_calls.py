@@ -39,6 +39,21 @@ def test_following_shows_every_call_once_until_ctrl_c(cli: CommandLine) -> None:
         running.communicate()
 
 
+def test_following_never_shows_what_the_limit_cut_off(cli: CommandLine) -> None:
+    newest_first = [a_call(number) for number in (5, 4, 3, 2, 1)]
+    with StandInHub(calls=[newest_first, newest_first, [a_call(6), *newest_first]]) as hub:
+        assert cli.process("login", "--url", hub.url, "--token-stdin", stdin=TOKEN).exit_code == 0
+        running = cli.start("calls", "list", "--follow", "--json", "--limit", "2")
+        assert running.stdout is not None
+
+        shown = [json.loads(running.stdout.readline())["id"] for _ in range(3)]
+        running.send_signal(signal.SIGINT)
+
+        assert shown == [a_call(number)["id"] for number in (4, 5, 6)]
+        assert running.wait(timeout=20) == 130
+        running.communicate()
+
+
 def test_what_a_connector_is_called_moves_no_cursor(cli: CommandLine) -> None:
     with StandInHub(calls=[[a_call(1)]]) as hub:
         assert cli.process("login", "--url", hub.url, "--token-stdin", stdin=TOKEN).exit_code == 0

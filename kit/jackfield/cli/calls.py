@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice, takewhile
@@ -20,7 +19,7 @@ from jackfield.hub_client import HubClient
 LARGEST_PAGE = 1000
 FOLLOW_SECONDS = 2.0
 OVERLAP_MILLISECONDS = 10_000  # a call may be stored after one that was made later
-REMEMBERED = 10_000
+EARLIEST = "0" * 12  # as an id of 1970 begins
 HEAD = ("began", "connector", "operation", "outcome", "ms", "user", "id")
 
 
@@ -49,9 +48,12 @@ def list_calls(*, limit: int, follow: bool, profile: str | None, as_json: bool, 
     query = {name.rstrip("_"): value for name, value in wanted.items() if value}
     with open_hub(profile) as hub:
         with working("Asking the hub"):
-            found = list(islice(_pages(hub, query, min(limit, LARGEST_PAGE)), limit))
+            pages = _pages(hub, query, LARGEST_PAGE if follow else min(limit, LARGEST_PAGE))
+            found = list(islice(pages, limit))
+            # The overlap reaches behind what the limit cuts off, and that must not come back as new.
+            cut_off = list(_overlapping(pages, found[0]["id"])) if follow and found else []
         if follow:
-            _follow(hub, query, found, as_json=as_json)
+            _follow(hub, query, found, cut_off, as_json=as_json)
         elif as_json:
             print_json({"elements": found})
         elif found:
@@ -121,21 +123,28 @@ def _pages(hub: HubClient, query: dict[str, str], size: int = LARGEST_PAGE) -> I
             return
 
 
-def _follow(hub: HubClient, query: dict[str, str], found: list[JsonObject], *, as_json: bool) -> None:
-    """Print what there is and what comes, the newest last."""
-    shown: deque[str] = deque(maxlen=REMEMBERED)
+def _follow(
+    hub: HubClient, query: dict[str, str], found: list[JsonObject], cut_off: list[JsonObject], *, as_json: bool
+) -> None:
+    """Print what was found and what comes, the newest last, but nothing that was cut off."""
+    known = {one["id"] for one in cut_off}
     while True:
         for one in reversed(found):
-            shown.append(one["id"])
+            known.add(one["id"])
             click.echo(_line(one, as_json=as_json))
         time.sleep(FOLLOW_SECONDS)
-        since = max(map(_milliseconds, shown), default=0) - OVERLAP_MILLISECONDS
-        found = [one for one in _newer(hub, query, since) if one["id"] not in shown]
+        newest = max(known, default=EARLIEST)
+        known = {one for one in known if _is_overlapping(one, newest)}
+        found = [one for one in _overlapping(_pages(hub, query), newest) if one["id"] not in known]
 
 
-def _newer(hub: HubClient, query: dict[str, str], since: int) -> Iterator[JsonObject]:
-    """Yield the calls whose ids were made since then; ids are in the order of time."""
-    return takewhile(lambda one: _milliseconds(one["id"]) >= since, _pages(hub, query))
+def _overlapping(pages: Iterator[JsonObject], newest: str) -> Iterator[JsonObject]:
+    """Yield the calls that are not much older than the one with this id; ids are in the order of time."""
+    return takewhile(lambda one: _is_overlapping(one["id"], newest), pages)
+
+
+def _is_overlapping(call_id: str, newest: str) -> bool:
+    return _milliseconds(call_id) >= _milliseconds(newest) - OVERLAP_MILLISECONDS
 
 
 def _milliseconds(call_id: str) -> int:
