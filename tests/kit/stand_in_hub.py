@@ -86,9 +86,15 @@ class StandInHub:
             return 200, {"elements": [{**described, "version": version} for version in self.versions]}
         if path.startswith("/cdk/v1/deployments/connectors/"):
             return self._deployments(path.split("/")[5:], method)
+        if path.startswith("/v1/calls"):
+            return self._history(path)
+        return self._connector(path.split("/")[4:])
+
+    def _history(self, path: str) -> tuple[int, Any]:
         if path.startswith("/v1/calls?"):
             return 200, self._page(dict(parse_qsl(urlsplit(path).query)))
-        return self._connector(path.split("/")[4:])
+        found = [one for one in self.calls[0] if path == f"/v1/calls/{one['id']}"]
+        return (200, found[0]) if found else (404, {"message": "There is no call with this id"})
 
     def _page(self, asked: dict[str, str]) -> dict[str, Any]:
         if "cursor" not in asked:

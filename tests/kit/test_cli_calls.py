@@ -61,3 +61,27 @@ def test_what_a_connector_is_called_moves_no_cursor(cli: CommandLine) -> None:
         listed = cli.process("calls", "list")
 
     assert (listed.exit_code, "say" in listed.data, "\x1b" in listed.data) == (0, True, False)
+
+
+def test_what_was_kept_of_a_call_is_shown_as_the_json_it_is(cli: CommandLine) -> None:
+    payload = {"input": '{"text":"\u00fc \\"two\\"","ids":[1]}', "output": '{"id":7,"na', "isCut": True}
+    with StandInHub(calls=[[{**a_call(1), "payload": payload}]]) as hub:
+        assert cli("login", "--url", hub.url, "--token-stdin", stdin=TOKEN).exit_code == 0
+
+        shown = cli("calls", "show", a_call(1)["id"])
+        data = cli("calls", "show", a_call(1)["id"], "--json")
+
+    given = '{\n  "text": "\u00fc \\"two\\"",\n  "ids": [\n    1\n  ]\n}'
+    assert shown.data.endswith(f'\n\ninput\n{given}\n\noutput\n{{"id":7,"na\n')
+    assert ("payload" in shown.data, "The end is missing" in shown.talk) == (False, True)
+    assert data.json["payload"] == payload
+
+
+def test_what_a_service_answered_moves_no_cursor(cli: CommandLine) -> None:
+    payload = {"input": "{}", "output": '"\x9b2J\x1b[2J"', "isCut": False}
+    with StandInHub(calls=[[{**a_call(1), "payload": payload}]]) as hub:
+        assert cli("login", "--url", hub.url, "--token-stdin", stdin=TOKEN).exit_code == 0
+
+        shown = cli("calls", "show", a_call(1)["id"])
+
+    assert ("2J" in shown.data, "\x9b" in shown.data, "\x1b" in shown.data) == (True, False, False)

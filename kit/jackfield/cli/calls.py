@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import islice, takewhile
 
 import click
+import orjson
 
 from jackfield.cli.lazy import Noun
 from jackfield.cli.options import as_json_option, profile_option
@@ -73,7 +74,9 @@ def show(call_id: str, profile: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
+        payload = found.pop("payload", None)
         print_table(("", ""), [(name, "" if value is None else str(value)) for name, value in found.items()])
+        _print_payload(payload)
 
 
 @click.command()
@@ -110,6 +113,24 @@ def usage(
         names = ["userId" if one == "user" else one for one in dict.fromkeys(by)]
         rows = [[*(str(group[name]) for name in names), str(group["tasks"])] for group in used["groups"]]
         print_table([*names, "tasks"], rows)
+
+
+def _print_payload(payload: JsonObject | None) -> None:
+    """Print what went in and came out, each under its name: `{"input": "{…}", "output": "{…}", "isCut": false}`."""
+    if payload is None:
+        return
+    for name in ("input", "output"):
+        click.echo(f"\n{name}\n{visible(_indented(payload[name]))}")
+    if payload["isCut"]:
+        say("The end is missing: this is longer than what the hub keeps.", fg="yellow")
+
+
+def _indented(text: str) -> str:
+    """Return JSON text on several lines, and any other as it is: where the end is missing, it is no JSON."""
+    try:
+        return orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONDecodeError:
+        return text
 
 
 def _pages(hub: HubClient, query: dict[str, str], size: int = LARGEST_PAGE) -> Iterator[JsonObject]:
@@ -155,8 +176,6 @@ def _milliseconds(call_id: str) -> int:
 def _line(call: JsonObject, *, as_json: bool) -> str | bytes:
     if not as_json:
         return visible("  ".join(_row(call)))
-    import orjson
-
     return orjson.dumps(call)
 
 
