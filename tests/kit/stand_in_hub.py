@@ -133,6 +133,9 @@ class StandInHub:
             def do_POST(self) -> None:
                 self._serve()
 
+            def do_DELETE(self) -> None:
+                self._serve()
+
             def _serve(self) -> None:
                 content = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 token, body = self.headers.get("Authorization", ""), json.loads(content) if content else None

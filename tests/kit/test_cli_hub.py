@@ -159,7 +159,7 @@ def test_a_token_does_not_follow_a_redirect(logged_in: CommandLine, hub: StandIn
     [
         (401, b'{"message": "The request is unauthorized"}', "Next: the token is wrong"),
         (403, b'{"message": "The request is forbidden"}', "Next: use a token that may"),
-        (404, b'{"message": "Not found"}', "jackfield connectors operations NAME"),
+        (404, b'{"message": "Not found"}', "Next: check the address"),
         (429, b'{"message": "Limit exceeded"}', "Next: wait a moment"),
         (500, b'{"message": "Internal error"}', "Next: try again"),
         (502, b"<html>", "answered 502, and not the way a hub does"),
@@ -177,6 +177,40 @@ def test_every_refusal_says_what_to_do_next(
     assert said in answer.talk
     assert TOKEN not in answer.talk
     assert answer.data == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "next_step"),
+    [
+        ("calls show nope", "jackfield calls list"),
+        ("connectors operations nope 1.0", "jackfield connectors list"),
+        ("connectors log nope 1.0", "jackfield connectors list"),
+        ("connectors call acme 1.0 nope", "jackfield connectors list, and jackfield connectors operations NAME"),
+        ("connectors call acme 1.0 get_product --auth nope", "--auth wants the id of an authentication of yours"),
+        ("deployment get acme 1.0 nope", "leave out the id"),
+        ("namespace get nope", "jackfield namespace create"),
+        ("namespace create nope good", "leave out ORGID"),
+        ("permissions add nope -e bob@example.com", "jackfield connectors list"),
+        ("permissions list nope", "jackfield connectors list"),
+        ("permissions remove acme 1.0 nope", "jackfield permissions list acme 1.0"),
+        ("service delete nope 1", "jackfield service list"),
+        ("service show nope 1", "jackfield service list"),
+        ("token create ci --user nope", "jackfield user list"),
+        ("token revoke nope", "jackfield token list"),
+        ("user remove nope", "jackfield user list"),
+        ("usage", "check the address"),
+    ],
+)
+def test_what_the_hub_does_not_have_is_looked_up_where_it_belongs(
+    logged_in: CommandLine, hub: StandInHub, words: str, next_step: str
+) -> None:
+    hub.refuse_with = (404, b'{"message": "It was not found"}')
+
+    answer = logged_in(*words.split())
+
+    assert answer.exit_code == 1
+    assert "Error: It was not found\n" in answer.talk
+    assert next_step in answer.talk.partition("Next: ")[2]
 
 
 def test_a_hub_that_does_not_answer_is_named(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

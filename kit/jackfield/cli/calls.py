@@ -69,7 +69,7 @@ def list_calls(*, limit: int, follow: bool, profile: str | None, as_json: bool, 
 @as_json_option
 def show(call_id: str, profile: str | None, *, as_json: bool) -> None:
     """Show all that is known of one call."""
-    with open_hub(profile) as hub, working("Asking the hub"):
+    with open_hub(profile, "jackfield calls list shows what was called") as hub, working("Asking the hub"):
         found = hub.read_call(call_id)
     if as_json:
         print_json(found)

@@ -15,6 +15,8 @@ from jackfield.cli.terminal import print_json, print_table, say, working
 from jackfield.exchange import JsonObject
 from jackfield.hub_client import HubClient
 
+WHAT_THERE_IS = "jackfield connectors list, and jackfield connectors operations NAME, show what there is"
+
 
 @click.group(cls=Noun)
 def connectors() -> None:
@@ -45,7 +47,7 @@ def list_connectors(profile: str | None, as_json: bool) -> None:
 @as_json_option
 def operations(name: str, version: str | None, profile: str | None, *, as_json: bool) -> None:
     """List what a connector can do. Without VERSION: of its newest one. With --json: with every schema."""
-    with open_hub(profile) as hub, working("Asking the hub"):
+    with open_hub(profile, WHAT_THERE_IS) as hub, working("Asking the hub"):
         chosen = version or newest_version(hub, name)
         found = hub.list_operations(name, chosen)
     if as_json:
@@ -97,7 +99,8 @@ def call(
         body["authId"] = auth_id
     if output_schema:
         body["returnOutputSchema"] = True
-    with open_hub(profile) as hub, working(f"Calling {body['operation']}"):
+    if_missing = f"{WHAT_THERE_IS}; --auth wants the id of an authentication of yours" if auth_id else WHAT_THERE_IS
+    with open_hub(profile, if_missing) as hub, working(f"Calling {body['operation']}"):
         version = version_or_operation if operation else newest_version(hub, name)
         body["input"] = {**values, **{field: hub.send_file(path) for field, path in files}}
         outcome = hub.call(name, version, body)
@@ -114,7 +117,7 @@ def call(
 @as_json_option
 def log(name: str, version: str | None, profile: str | None, *, as_json: bool) -> None:
     """Show what a connector of yours printed lately, and how its code failed. Without VERSION: of its newest one."""
-    with open_hub(profile) as hub, working("Asking the hub"):
+    with open_hub(profile, WHAT_THERE_IS) as hub, working("Asking the hub"):
         found = hub.read_log(name, version or newest_version(hub, name))
     if as_json:
         print_json({"elements": found})

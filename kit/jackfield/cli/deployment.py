@@ -17,6 +17,7 @@ from jackfield.hub_client import HubClient, HubUnreachable
 
 DEPLOYING, DEPLOYED = "Deploying", "Deployed"
 LATEST, FIRST_VERSION = "latest", "1.0"
+IF_MISSING = "leave out the id for the latest deployment; jackfield connectors list shows what is deployed"
 
 
 @click.group(cls=Noun)
@@ -67,7 +68,7 @@ def get(
 ) -> None:
     """Show how a deployment is doing. Without NAME and VERSION: of the connector in this folder."""
     name, version = name_and_version(name, version)
-    with open_hub(profile) as hub, working("Checking the connector deployment status"):
+    with open_hub(profile, IF_MISSING) as hub, working("Checking the connector deployment status"):
         state = hub.deployment(name, version, deployment_id)
     _finish(ctx, state, is_final=False, as_json=as_json)
 

@@ -22,7 +22,7 @@ def namespace() -> None:
 @as_json_option
 def get(organization_id: str | None, profile: str | None, *, as_json: bool) -> None:
     """Show the namespace. Without ORGID: of the organization your token belongs to."""
-    with open_hub(profile) as hub, working("Asking the hub"):
+    with open_hub(profile, "jackfield namespace create NAMESPACE chooses one") as hub, working("Asking the hub"):
         name = hub.namespace(organization_id or own_organization(hub))
     _show(name, as_json=as_json)
 
@@ -34,7 +34,8 @@ def get(organization_id: str | None, profile: str | None, *, as_json: bool) -> N
 @as_json_option
 def create(organization_id_or_name: str, name: str | None, profile: str | None, *, as_json: bool) -> None:
     """Choose the namespace, for good: connectors deployed from now on are called NAMESPACE-…"""
-    with open_hub(profile) as hub, working("Asking the hub"):
+    if_missing = "leave out ORGID for the organization your token belongs to"
+    with open_hub(profile, if_missing) as hub, working("Asking the hub"):
         organization_id = organization_id_or_name if name else own_organization(hub)
         chosen = hub.create_namespace(organization_id, name or organization_id_or_name)
     _show(chosen, as_json=as_json)

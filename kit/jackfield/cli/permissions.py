@@ -10,6 +10,8 @@ from jackfield.cli.options import as_json_option, profile_option
 from jackfield.cli.profiles import open_hub
 from jackfield.cli.terminal import print_json, print_table, say, working
 
+WHAT_THERE_IS = "jackfield connectors list shows what there is"
+
 
 class CommaList(click.ParamType[list[str]]):
     """Texts joined by commas. Quotes that a shell left around them are taken off."""
@@ -54,7 +56,7 @@ def add(
             "Please provide either emails or workspace IDs, not both" if emails else "say with whom: -e or -w"
         )
     name, version = name_and_version(name, version)
-    with open_hub(profile) as hub, working(f"Sharing {name} {version}"):
+    with open_hub(profile, WHAT_THERE_IS) as hub, working(f"Sharing {name} {version}"):
         if emails:
             answer = hub.share_with_emails(name, version, emails)
         else:
@@ -74,7 +76,7 @@ def add(
 def list_permissions(name: str | None, version: str | None, profile: str | None, *, as_json: bool) -> None:
     """List with whom a connector is shared. Without NAME: the one in this folder."""
     name, version = name_and_version(name, version)
-    with open_hub(profile) as hub, working("Asking the hub"):
+    with open_hub(profile, WHAT_THERE_IS) as hub, working("Asking the hub"):
         emails = hub.permissions(name, version)
     if as_json:
         print_json({"emails": emails})
@@ -91,6 +93,7 @@ def list_permissions(name: str | None, version: str | None, profile: str | None,
 @profile_option
 def remove(name: str, version: str, email: str, profile: str | None) -> None:
     """Let somebody see and call a connector no more."""
-    with open_hub(profile) as hub, working("Asking the hub"):
+    if_missing = f"jackfield permissions list {name} {version} shows with whom it is shared"
+    with open_hub(profile, if_missing) as hub, working("Asking the hub"):
         hub.stop_sharing(name, version, email)
     say(f"{name} {version} is no longer shared with {email}", fg="green")

@@ -23,6 +23,7 @@ from jackfield.hub_client import HubAddress, HubClient, HubProblem, HubRefused, 
 API_URL, API_TOKEN = "JACKFIELD_API_URL", "JACKFIELD_API_TOKEN"  # the names of the variables, no token in sight
 DEFAULT_PROFILE = "default"
 LOG_IN = "jackfield login"
+CHECK_ADDRESS = f"check the address: jackfield profiles, or {API_URL}"
 
 
 @dataclass(frozen=True)
@@ -136,31 +137,34 @@ def clean_token(text: str) -> str:
 
 
 @contextmanager
-def open_hub(profile: str | None) -> Generator[HubClient]:
-    """Give the client of the chosen hub; what it refuses is said with what to do next."""
+def open_hub(profile: str | None, if_missing: str = CHECK_ADDRESS) -> Generator[HubClient]:
+    """Give the client of the chosen hub; what it refuses is said with what to do next.
+
+    `if_missing` is that for a command that names something the hub may not have: "jackfield calls list shows …".
+    """
     login = chosen_login(profile)
-    with explained(profile):
+    with explained(profile, if_missing):
         yield HubClient(login.url, login.token)
 
 
 @contextmanager
-def explained(profile: str | None = None) -> Generator[None]:
+def explained(profile: str | None = None, if_missing: str = CHECK_ADDRESS) -> Generator[None]:
     """Turn a hub's refusal into a CommandFailed with the next step."""
     try:
         yield
     except HubProblem as problem:
-        raise CommandFailed(str(problem), _next_step(problem, profile)) from None
+        raise CommandFailed(str(problem), _next_step(problem, profile, if_missing)) from None
 
 
-def _next_step(problem: HubProblem, profile: str | None) -> str:
+def _next_step(problem: HubProblem, profile: str | None, if_missing: str) -> str:
     if isinstance(problem, HubUnreachable):
         return "see that the hub runs and the address is right; jackfield doctor looks for you"
     if not isinstance(problem, HubRefused):
-        return f"check the address: jackfield profiles, or {API_URL}"
+        return CHECK_ADDRESS
     steps = {
         401: f"the token is wrong, expired or of another hub: {_log_in(profile)}",
         403: "use a token that may do this: an API token to deploy, a master or user token to call",
-        404: "jackfield connectors list, and jackfield connectors operations NAME, show what there is",
+        404: if_missing,
         429: "wait a moment, then try again",
     }
     return steps.get(problem.status, "try again; if it stays, the hub's log says why" if problem.status >= 500 else "")

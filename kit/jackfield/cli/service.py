@@ -52,6 +52,7 @@ def _writable_environment(shown: JsonObject) -> JsonObject:
     return environment
 
 
+WHAT_THERE_IS = "jackfield service list shows what there is"
 from_option = click.option(
     "--from", "wanted", type=JsonFile(), required=True, metavar="FILE", help="The service as JSON; - for stdin."
 )
@@ -85,7 +86,7 @@ def create(wanted: JsonObject, profile: str | None, *, as_json: bool) -> None:
 def update(wanted: JsonObject, profile: str | None, *, as_json: bool) -> None:
     """Change a service to what a file says. Secrets that the file leaves out stay, and so do environments."""
     name, version = wanted["name"], _version_of(wanted)
-    with open_hub(profile) as hub, working("Changing the service"):
+    with open_hub(profile, WHAT_THERE_IS) as hub, working("Changing the service"):
         known = hub.service(name, version)
         changed = {field: value for field, value in wanted.items() if field not in ("name", "version", "environments")}
         hub.change_service(name, version, changed)
@@ -118,7 +119,7 @@ def list_services(profile: str | None, *, as_json: bool) -> None:
 @profile_option
 def show(name: str, version: int | None, profile: str | None) -> None:
     """Print a service as JSON, without its secrets. Without VERSION: its newest one."""
-    with open_hub(profile) as hub, working("Asking the hub"):
+    with open_hub(profile, WHAT_THERE_IS) as hub, working("Asking the hub"):
         found = hub.service(name, _newest_version(hub, name) if version is None else version)
     print_json(found)
 
@@ -129,7 +130,7 @@ def show(name: str, version: int | None, profile: str | None) -> None:
 @profile_option
 def delete(name: str, version: int, profile: str | None) -> None:
     """Forget a service that no authentication and no connector uses any more."""
-    with open_hub(profile) as hub, working("Asking the hub"):
+    with open_hub(profile, WHAT_THERE_IS) as hub, working("Asking the hub"):
         hub.delete_service(name, version)
     say(f"{name} version {version} is gone", fg="green")
 
@@ -147,7 +148,7 @@ def _put_environment(hub: HubClient, known: JsonObject, environment: JsonObject)
 def _newest_version(hub: HubClient, name: str) -> int:
     versions = [int(one["version"]) for one in hub.list_services() if one["name"] == name]
     if not versions:
-        raise CommandFailed(f"the hub has no service {name}", "jackfield service list shows what there is")
+        raise CommandFailed(f"the hub has no service {name}", WHAT_THERE_IS)
     return max(versions)
 
 

@@ -33,7 +33,7 @@ def create(
     """Make a token and print it, this once. Without --role, --user and --master: one for yourself."""
     if sum([role is not None, user_id is not None, master]) > 1:
         raise click.UsageError("--role, --user and --master exclude each other")
-    with open_hub(profile) as hub, working("Asking the hub"):
+    with open_hub(profile, "jackfield user list shows who there is") as hub, working("Asking the hub"):
         if role is not None:
             user_id = _program(hub, name, role)
         wanted: JsonObject = {"name": name, "kind": "master" if master else "api", "expiresInDays": days}
@@ -66,7 +66,7 @@ def list_tokens(profile: str | None, *, as_json: bool) -> None:
 @profile_option
 def revoke(token_id: str, profile: str | None) -> None:
     """Make a token useless, at once."""
-    with open_hub(profile) as hub, working("Asking the hub"):
+    with open_hub(profile, "jackfield token list shows those you may revoke") as hub, working("Asking the hub"):
         hub.revoke_token(token_id)
     say("The token works no more", fg="green")
 

@@ -54,6 +54,6 @@ def create(email: str, name: str | None, role: str, profile: str | None, *, as_j
 @profile_option
 def remove(user_id: str, profile: str | None) -> None:
     """Remove a person or program. Their tokens and sessions end at once; what they deployed stays."""
-    with open_hub(profile) as hub, working("Asking the hub"):
+    with open_hub(profile, "jackfield user list shows who there is") as hub, working("Asking the hub"):
         hub.remove_user(user_id)
     say("Removed", fg="green")
