@@ -202,6 +202,24 @@ async def test_usage_without_days_is_what_it_always_was(alice: Person, shop: Thi
     assert (await alice.get("/v1/usage")).json == {"tasks": 1}
 
 
+@pytest.mark.parametrize("path", ["/v1/calls", "/v1/usage"])
+async def test_a_number_is_no_moment(alice: Person, path: str) -> None:
+    for number in ("2026", "-1", "0", "1e9", "1795305600", "20261122", "%202026"):
+        for name in ("from", "to"):
+            answer = await alice.get(f"{path}?{name}={number}")
+
+            said = f"Invalid value for: query (Input should be written like 2026-11-22 at '{name}')"
+            assert (answer.status, answer.json["message"]) == (400, said), number
+
+
+async def test_a_moment_may_say_its_time_of_day_and_zone(alice: Person, shop: ThirdParty) -> None:
+    await call(alice, product_id=7)
+
+    for moment in ("2020-01-01", "2020-01-01T10:00", "2020-01-01T10:00:00.5Z", "2020-01-01T10:00:00%2B02:00"):
+        assert len(await found(alice, f"from={moment}")) == 1
+        assert await found(alice, f"to={moment}") == []
+
+
 async def test_usage_is_told_apart_as_one_likes(hub: Hub, alice: Person, bob: Person, shop: ThirdParty) -> None:
     bobs_id = (await caller_of(hub, bob)).user_id
     await call(alice, product_id=7)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import StringConstraints
+from pydantic import BeforeValidator, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from jackfield_hub.calls import service as calls
 from jackfield_hub.calls.history import service
@@ -23,6 +25,17 @@ DEFAULT_PAGE, MAX_PAGE = 100, 1000
 Name = Annotated[str, StringConstraints(max_length=200)]
 
 
+def _written_out(text: str) -> str:
+    # Pydantic takes a number for seconds since 1970; who writes from=2026 means the year.
+    if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) is None:
+        raise PydanticCustomError("written_out", "Input should be written like 2026-11-22")
+    return text
+
+
+Moment = Annotated[datetime, BeforeValidator(_written_out)]
+Day = Annotated[date, BeforeValidator(_written_out)]
+
+
 def _wanted(
     *,
     connector: Name | None = None,
@@ -33,8 +46,10 @@ def _wanted(
     outcome: TaskOutcome | None = None,
     error_code: Annotated[Name | None, Query(alias="errorCode", description="For example #api_error.")] = None,
     request_id: Annotated[Name | None, Query(alias="requestId")] = None,
-    since: Annotated[datetime | None, Query(alias="from", description="Begun then or later.")] = None,
-    until: Annotated[datetime | None, Query(alias="to", description="Begun before then.")] = None,
+    since: Annotated[
+        Moment | None, Query(alias="from", description="Begun then or later: 2026-11-22, or 2026-11-22T10:00:00Z.")
+    ] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Begun before then.")] = None,
 ) -> Wanted:
     return Wanted(
         connector=connector,
@@ -84,8 +99,8 @@ async def read_usage(
     *,
     caller: CurrentCaller,
     hub: CurrentHub,
-    since: Annotated[date | None, Query(alias="from", description="The first day, in UTC.")] = None,
-    until: Annotated[date | None, Query(alias="to", description="The last day, in UTC.")] = None,
+    since: Annotated[Day | None, Query(alias="from", description="The first day, in UTC: 2026-11-22.")] = None,
+    until: Annotated[Day | None, Query(alias="to", description="The last day, in UTC.")] = None,
     by: Annotated[list[Dimension] | None, Query(description="What to tell apart; may be said again.")] = None,
     user_id: Annotated[UUID | None, Query(alias="userId")] = None,
 ) -> Usage | UsageOfDays:
