@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import signal
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
 
 from tests.kit.command_line import CommandLine
 from tests.kit.stand_in_hub import TOKEN, StandInHub
@@ -61,6 +64,43 @@ def test_what_a_connector_is_called_moves_no_cursor(cli: CommandLine) -> None:
         listed = cli.process("calls", "list")
 
     assert (listed.exit_code, "say" in listed.data, "\x1b" in listed.data) == (0, True, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "would_do"),
+    [
+        ("calls list --from gestern", "--from", "2026-11-22, or 2026-11-22T10:00:00Z"),
+        ("calls list --from 2026", "--from", "2026-11-22, or"),
+        ("calls list --from -1", "--from", "2026-11-22, or"),
+        ("calls list --from 20261122", "--from", "2026-11-22, or"),
+        ("calls list --to 2026-11-31", "--to", "2026-11-22, or"),
+        ("calls list --auth nope", "--auth", "they look like 01a20314-"),
+        ("calls list --user nope", "--user", "they look like 01a20314-"),
+        ("usage --from 2026-11-22T10:00:00Z", "--from", "write it like 2026-11-22"),
+        ("usage --to 1795305600", "--to", "write it like 2026-11-22"),
+        ("usage --user x", "--user", "they look like 01a20314-"),
+    ],
+)
+def test_what_cannot_be_asked_is_a_usage_error(cli: CommandLine, words: str, name: str, would_do: str) -> None:
+    answer = cli(*words.split())
+
+    assert answer.exit_code == 2
+    assert f"Invalid value for '{name}'" in answer.talk
+    assert would_do in answer.talk
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-11-22", "2026-11-22T10:00", "2026-11-22 10:00:00.5Z", "2026-11-22T10:00:00+02:00"]
+)
+def test_a_moment_reaches_the_hub_as_it_was_typed(cli: CommandLine, moment: str) -> None:
+    with StandInHub() as hub:
+        assert cli("login", "--url", hub.url, "--token-stdin", stdin=TOKEN).exit_code == 0
+
+        answer = cli("calls", "list", "--from", moment, "--user", "01A20314-2BB1-7AF1-A0CB-451468254147")
+
+    asked = dict(parse_qsl(urlsplit(hub.seen[-1].path).query))
+    assert (answer.exit_code, asked["from"]) == (0, moment)
+    assert asked["userId"] == "01a20314-2bb1-7af1-a0cb-451468254147"
 
 
 def test_what_was_kept_of_a_call_is_shown_as_the_json_it_is(cli: CommandLine) -> None:

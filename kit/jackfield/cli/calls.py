@@ -11,7 +11,7 @@ import click
 import orjson
 
 from jackfield.cli.lazy import Noun
-from jackfield.cli.options import as_json_option, profile_option
+from jackfield.cli.options import Day, Id, Moment, as_json_option, profile_option
 from jackfield.cli.profiles import open_hub
 from jackfield.cli.terminal import print_json, print_table, say, visible, working
 from jackfield.exchange import JsonObject
@@ -33,13 +33,13 @@ def calls() -> None:
 @click.option("--connector", metavar="NAME", help="Only calls of this connector.")
 @click.option("--version", metavar="VERSION", help="Only calls of this version of it.")
 @click.option("--operation", metavar="NAME", help="Only calls of this operation.")
-@click.option("--auth", "authId", metavar="ID", help="Only calls with this auth.")
-@click.option("--user", "userId", metavar="ID", help="Only this user's calls.")
+@click.option("--auth", "authId", type=Id(), metavar="ID", help="Only calls with this auth.")
+@click.option("--user", "userId", type=Id(), metavar="ID", help="Only this user's calls.")
 @click.option("--outcome", type=click.Choice(["success", "error", "unknown"]), help="Only calls that ended so.")
 @click.option("--code", "errorCode", metavar="CODE", help="Only errors with this code, for example #api_error.")
 @click.option("--request", "requestId", metavar="ID", help="Only the call answered with this X-Request-Id.")
-@click.option("--from", "from_", metavar="TIME", help="Only calls since then: 2026-11-22, or 2026-11-22T10:00:00Z.")
-@click.option("--to", metavar="TIME", help="Only calls before then.")
+@click.option("--from", "from_", type=Moment(), metavar="TIME", help=f"Only calls since then: {Moment.examples}.")
+@click.option("--to", type=Moment(), metavar="TIME", help="Only calls before then.")
 @click.option("--limit", type=click.IntRange(1), default=50, help="How many at most.  [default: 50]")
 @click.option("--follow", is_flag=True, help="Go on and show new calls as they are made, until Ctrl-C.")
 @profile_option
@@ -80,15 +80,15 @@ def show(call_id: str, profile: str | None, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--from", "from_", metavar="DAY", help="The first day, in UTC: 2026-11-01.")
-@click.option("--to", metavar="DAY", help="The last day.")
+@click.option("--from", "from_", type=Day(), metavar="DAY", help="The first day, in UTC: 2026-11-01.")
+@click.option("--to", type=Day(), metavar="DAY", help="The last day.")
 @click.option(
     "--by",
     type=click.Choice(["day", "connector", "operation", "user"]),
     multiple=True,
     help="What to tell apart. May be given several times.",
 )
-@click.option("--user", "user_id", metavar="ID", help="Only what this user has used.")
+@click.option("--user", "user_id", type=Id(), metavar="ID", help="Only what this user has used.")
 @profile_option
 @as_json_option
 def usage(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 import click
 import orjson
@@ -51,6 +54,49 @@ class FileOfInput(click.ParamType[tuple[str, Path]]):
         if not Path(path).is_file():
             self.fail(f"there is no file {path}", param, ctx)
         return field, Path(path)
+
+
+class Day(click.ParamType[str]):
+    """A day as the hub reads it."""
+
+    name = "day"
+    pattern = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    examples = "2026-11-22"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        # Python alone would take 20261122 too, and the hub does not.
+        if re.fullmatch(self.pattern, text) is None or not _is_in_the_calendar(text):
+            self.fail(f"{text!r} is not a {self.name}; write it like {self.examples}", param, ctx)
+        return text
+
+
+class Moment(Day):
+    """A day, or a time of it with or without its zone."""
+
+    name = "time"
+    pattern = rf"{Day.pattern}([T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]{{1,6}})?)?(Z|[+-][0-9]{{2}}:[0-9]{{2}})?)?"
+    examples = "2026-11-22, or 2026-11-22T10:00:00Z"
+
+
+class Id(click.ParamType[str]):
+    """The id of a user, an authentication or anything else a hub made."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(UUID(str(value)))
+        except ValueError:
+            self.fail(f"{str(value)!r} is not an id; they look like 01a20314-2bb1-7af1-a0cb-451468254147", param, ctx)
+
+
+def _is_in_the_calendar(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _text_of(value: str) -> bytes:
