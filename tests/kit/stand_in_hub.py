@@ -136,9 +136,13 @@ class StandInHub:
             def do_DELETE(self) -> None:
                 self._serve()
 
+            def do_PUT(self) -> None:
+                self._serve()
+
             def _serve(self) -> None:
                 content = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                token, body = self.headers.get("Authorization", ""), json.loads(content) if content else None
+                is_json = self.headers.get("Content-Type") == "application/json"
+                token, body = self.headers.get("Authorization", ""), json.loads(content) if is_json else None
                 hub.seen.append(Seen(self.command, self.path, token, body))
                 if hub.hang is not None:
                     hub.hang.wait(30)

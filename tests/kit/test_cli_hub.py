@@ -213,6 +213,69 @@ def test_what_the_hub_does_not_have_is_looked_up_where_it_belongs(
     assert next_step in answer.talk.partition("Next: ")[2]
 
 
+EVERY_COMMAND = [
+    "calls list",
+    "calls list --follow",
+    "calls show nope",
+    "connectors call acme 1.0 get_product",
+    "connectors call acme 1.0 get_product --file report=report.pdf",
+    "connectors list",
+    "connectors log acme 1.0",
+    "connectors operations acme",
+    "connectors operations acme 1.0",
+    "deployment get acme 1.0",
+    "namespace create good",
+    "namespace get",
+    "namespace get an-id",
+    "permissions add acme -e bob@example.com",
+    "permissions add acme -w an-id",
+    "permissions list acme",
+    "permissions remove acme 1.0 bob@example.com",
+    "service create --from service.json",
+    "service delete acme 1",
+    "service list",
+    "service show acme 1",
+    "service update --from service.json",
+    "token create ci",
+    "token create ci --role Viewer",
+    "token list",
+    "token revoke an-id",
+    "usage",
+    "usage --by day",
+    "user create bob@example.com",
+    "user list",
+    "user remove an-id",
+]
+
+
+@pytest.mark.parametrize("words", EVERY_COMMAND)
+@pytest.mark.parametrize(
+    "answer",
+    [b'{"status": "up"}', b'{"elements": [{"id": 1}], "pageInfo": {}}', b'{"elements": 1}', b"[]", b"<html>"],
+)
+def test_no_command_takes_a_stranger_for_a_hub(
+    logged_in: CommandLine, hub: StandInHub, words: str, answer: bytes
+) -> None:
+    (logged_in.folder / "report.pdf").write_bytes(b"%PDF")
+    (logged_in.folder / "service.json").write_text('{"name": "acme", "title": "Acme"}')
+    hub.refuse_with = (200, answer)
+
+    said = logged_in(*words.split())
+
+    assert (said.exit_code, said.data) == (1, "")
+    assert f"Error: what answers at {hub.url} is not a hub" in said.talk
+    assert "Next: check the address" in said.talk
+
+
+def test_nobody_logs_in_to_a_stranger(cli: CommandLine, hub: StandInHub) -> None:
+    hub.refuse_with = (200, b'{"status": "up"}')
+
+    answer = cli("login", "--url", hub.url, "--token-stdin", stdin=TOKEN)
+
+    assert (answer.exit_code, "is not a hub" in answer.talk) == (1, True)
+    assert not saved_logins(cli).exists()
+
+
 def test_a_hub_that_does_not_answer_is_named(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JACKFIELD_API_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("JACKFIELD_API_TOKEN", TOKEN)

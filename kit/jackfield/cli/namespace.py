@@ -8,7 +8,6 @@ from jackfield.cli.lazy import Noun
 from jackfield.cli.options import as_json_option, profile_option
 from jackfield.cli.profiles import open_hub
 from jackfield.cli.terminal import print_json, say, working
-from jackfield.hub_client import HubClient
 
 
 @click.group(cls=Noun)
@@ -23,7 +22,7 @@ def namespace() -> None:
 def get(organization_id: str | None, profile: str | None, *, as_json: bool) -> None:
     """Show the namespace. Without ORGID: of the organization your token belongs to."""
     with open_hub(profile, "jackfield namespace create NAMESPACE chooses one") as hub, working("Asking the hub"):
-        name = hub.namespace(organization_id or own_organization(hub))
+        name = hub.namespace(organization_id or hub.organization_id())
     _show(name, as_json=as_json)
 
 
@@ -36,14 +35,9 @@ def create(organization_id_or_name: str, name: str | None, profile: str | None, 
     """Choose the namespace, for good: connectors deployed from now on are called NAMESPACE-…"""
     if_missing = "leave out ORGID for the organization your token belongs to"
     with open_hub(profile, if_missing) as hub, working("Asking the hub"):
-        organization_id = organization_id_or_name if name else own_organization(hub)
+        organization_id = organization_id_or_name if name else hub.organization_id()
         chosen = hub.create_namespace(organization_id, name or organization_id_or_name)
     _show(chosen, as_json=as_json)
-
-
-def own_organization(hub: HubClient) -> str:
-    """Return the id of the organization the token belongs to."""
-    return hub.me()["organizationId"]
 
 
 def _show(name: str, *, as_json: bool) -> None:
