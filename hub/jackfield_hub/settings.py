@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import orjson
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -177,7 +178,7 @@ class Settings(BaseSettings):
     traces_url: str = setting(
         "", "Where spans are sent: a collector's OTLP address, such as http://127.0.0.1:4318/v1/traces; empty: nowhere."
     )
-    traces_headers: dict[str, SecretStr] = setting(
+    traces_headers: Annotated[dict[str, SecretStr], NoDecode] = setting(
         {}, 'Headers for that collector, as JSON: {"Authorization": "Bearer …"}.', repr=False
     )
     traces_share: float = setting(1.0, "Which share of the calls is traced, from 0 to 1.", ge=0, le=1)
@@ -194,10 +195,10 @@ class Settings(BaseSettings):
     allow_metadata: bool = setting(
         False, "Let connectors reach a cloud's metadata addresses, too, where they lie in allowed networks."
     )
-    organization_networks: dict[str, tuple[Network, ...]] = setting(
+    organization_networks: Annotated[dict[str, tuple[Network, ...]], NoDecode] = setting(
         {}, 'Private networks of single organizations, as JSON: {"<organization id>": ["10.7.0.0/16"]}.'
     )
-    organization_authorities: dict[str, Path] = setting(
+    organization_authorities: Annotated[dict[str, Path], NoDecode] = setting(
         {},
         'Files (PEM) of authorities that single organizations trust besides, as JSON: {"<organization id>": "file"}.',
     )
@@ -227,6 +228,15 @@ class Settings(BaseSettings):
     package_hosts: Annotated[tuple[str, ...], NoDecode] = setting(
         (), "Other hosts where that index keeps its files, joined by commas; not needed for uv's own."
     )
+
+    # Not left to pydantic, whose mistake about JSON names the first variable only, and not in our words.
+    @field_validator("traces_headers", "organization_networks", "organization_authorities", mode="before")
+    @classmethod
+    def _read_json(cls, value: Any) -> Any:
+        try:
+            return orjson.loads(value) if isinstance(value, str) else value
+        except orjson.JSONDecodeError:
+            raise ValueError("must be a JSON object; the reference of settings shows one") from None
 
     @field_validator("traces_url")
     @classmethod

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
 
 import orjson
 import pytest
+from click.testing import CliRunner
 
+from jackfield_hub.serve import serve
 from jackfield_hub.settings import SettingMistake, Settings, read_settings
 
 
@@ -68,15 +71,48 @@ def test_a_value_without_sense_is_refused_and_its_variable_named(
         read_settings()
 
 
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_no_value_of_any_variable_is_met_with_a_traceback(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for value in ("{bad", "[[[", '{"a": 1}', "nu\udcffll", "[" * 100_000):
+        monkeypatch.setenv(f"JACKFIELD_{name.upper()}", value)
+
+        with suppress(SettingMistake):
+            read_settings()
+
+
+@pytest.mark.parametrize("name", ["TRACES_HEADERS", "ORGANIZATION_NETWORKS", "ORGANIZATION_AUTHORITIES"])
+@pytest.mark.parametrize("value", ["{hunter2", '["hunter2"]', '{"Authorization": ["hunter2"]}'])
+def test_what_is_not_the_json_we_want_is_named_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"JACKFIELD_{name}", value)
+
+    answer = CliRunner().invoke(serve, [])
+
+    assert answer.exit_code == 1
+    assert f"JACKFIELD_{name}: " in answer.output
+    assert "hunter2" not in answer.output
+
+
+def test_json_in_a_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACKFIELD_TRACES_HEADERS", '{"Authorization": "Bearer abc"}')
+    monkeypatch.setenv("JACKFIELD_ORGANIZATION_NETWORKS", '{"a": ["10.7.0.0/16"]}')
+
+    settings = read_settings()
+
+    assert settings.traces_headers["Authorization"].get_secret_value() == "Bearer abc"
+    assert settings.organization_networks == {"a": (ip_network("10.7.0.0/16"),)}
+
+
 def test_all_wrong_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JACKFIELD_PORT", "x")
-    monkeypatch.setenv("JACKFIELD_MAX_FILES", "x")
+    for name in ("PORT", "TRACES_HEADERS", "MAX_FILES"):
+        monkeypatch.setenv(f"JACKFIELD_{name}", "x")
 
     with pytest.raises(SettingMistake) as mistake:
         read_settings()
 
-    assert "JACKFIELD_PORT" in str(mistake.value)
-    assert "JACKFIELD_MAX_FILES" in str(mistake.value)
+    for name in ("PORT", "TRACES_HEADERS", "MAX_FILES"):
+        assert f"JACKFIELD_{name}: " in str(mistake.value)
 
 
 def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
