@@ -104,7 +104,8 @@ def settings_page() -> str:
     return page(
         "Settings of the hub",
         "Each is an environment variable. A value that is not understood stops the start, with a message that names "
-        "the variable. `jackfield serve --help` shows the few that are options too.",
+        f"the variable. A variable that begins with `{PREFIX}` and is not a setting is not read, and `jackfield serve` "
+        "and `jackfield doctor` say so. `jackfield serve --help` shows the few that are options too.",
         table(["variable", "default", "meaning"], rows),
     )
 

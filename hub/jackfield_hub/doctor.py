@@ -22,7 +22,7 @@ from jackfield_hub.sandbox import landlock
 from jackfield_hub.sandbox.confinement import Confinement, NotConfined, confine
 from jackfield_hub.sandbox.jail import Rung
 from jackfield_hub.sandbox.pool import Pool
-from jackfield_hub.settings import SettingMistake, Settings, read_settings
+from jackfield_hub.settings import SettingMistake, Settings, read_settings, unread_variables
 
 _SEEN_BY_OTHERS = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
 _BRICKS = {Rung.NAMESPACES: "namespaces, seccomp, limits", Rung.NO_NAMESPACES: "no namespaces; seccomp, limits"}
@@ -49,12 +49,19 @@ def doctor(ctx: click.Context, data: Path | None, database: str | None, profile:
 def hub_checks(data: Path | None = None, database: str | None = None) -> list[Check]:
     """Look at the machine, the settings, the data folder, the database and the workers' jail."""
     machine = Check("platform", True, f"{platform.system()} {platform.release()} on {platform.machine()}")
+    unread = _unread_variables()
     try:
         settings = read_settings(data_dir=data, database=database)
     except SettingMistake as mistake:
-        return [machine, Check("settings", False, str(mistake), "change or remove these variables")]
+        return [machine, *unread, Check("settings", False, str(mistake), "change or remove these variables")]
     running = _processes(settings.data_dir)
-    return [machine, _data_folder(settings.data_dir), *running, _database(settings), _workers()]
+    return [machine, *unread, _data_folder(settings.data_dir), *running, _database(settings), _workers()]
+
+
+def _unread_variables() -> list[Check]:
+    """Say which variables were probably meant to be settings, where there are any. Nothing is broken by them."""
+    found = "; ".join(unread_variables())
+    return [Check("variables", True, found, "correct or remove these variables")] if found else []
 
 
 def _data_folder(folder: Path) -> Check:

@@ -17,7 +17,7 @@ from jackfield_hub.data_folder import DataFolderMistake
 from jackfield_hub.listener import CannotListen
 from jackfield_hub.logs import configure_logs
 from jackfield_hub.processes.supervisor import DidNotStart, supervising
-from jackfield_hub.settings import SettingMistake, Settings, read_settings
+from jackfield_hub.settings import SettingMistake, Settings, read_settings, unread_variables
 
 
 @click.command(cls=RichCommand)
@@ -38,6 +38,8 @@ def serve(port: int | None, host: str | None, data: Path | None, database: str |
     """
     os.umask(0o077)  # whatever the hub writes is its owner's alone
     configure_logs()
+    for text in unread_variables():
+        say(f"Warning: {text}")
     try:
         settings = read_settings(port=port, host=host, data_dir=data, database=database, processes=processes)
         if settings.processes > 1:

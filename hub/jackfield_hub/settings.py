@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
+from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -25,6 +28,8 @@ from jackfield.storage_rules import MAX_VALUE_BYTES
 PREFIX = "JACKFIELD_"
 MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
+_NOT_SETTINGS = {"API_URL", "API_TOKEN", "TEST_DATABASE"}  # the command's (jackfield.cli.profiles), and our tests' own
+_NEAR = 0.7  # how much of a name has to be right for us to guess which one is meant
 
 _ORIGIN = re.compile(r"(https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)/?")
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()/-]*)?")
@@ -370,6 +375,22 @@ def read_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as mistake:
         raise SettingMistake("; ".join(_say(error["loc"], error["msg"]) for error in mistake.errors())) from None
+
+
+def unread_variables() -> list[str]:
+    """Return a sentence about each variable that looks like one of ours and is read by nobody.
+
+    `["JACKFIELD_CALLSECONDS is not a setting and was not read; is JACKFIELD_CALL_SECONDS meant?"]`
+    """
+    known = {name.upper() for name in Settings.model_fields} | _NOT_SETTINGS
+    ours = [name for name in sorted(os.environ) if name.upper().startswith(PREFIX)]
+    return [_say_unread(name, known) for name in ours if name.upper().removeprefix(PREFIX) not in known]
+
+
+def _say_unread(variable: str, known: Iterable[str]) -> str:
+    near = get_close_matches(variable.upper().removeprefix(PREFIX), known, n=1, cutoff=_NEAR)
+    question = f"; is {PREFIX}{near[0]} meant?" if near else ""
+    return f"{variable} is not a setting and was not read{question}"
 
 
 def _origin(text: str) -> str:

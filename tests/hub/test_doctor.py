@@ -122,3 +122,12 @@ def test_a_setting_without_sense_is_found(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert exit_code == 1
     assert "JACKFIELD_CALL_SECONDS" in checks["settings"]["found"]
+
+
+def test_a_variable_that_nobody_reads_is_shown_and_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACKFIELD_CALLSECONDS", "5")
+
+    exit_code, checks = look()
+
+    assert exit_code == 0
+    assert "is JACKFIELD_CALL_SECONDS meant?" in checks["variables"]["found"]

@@ -10,8 +10,9 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
+from jackfield.cli.profiles import API_TOKEN, API_URL
 from jackfield_hub.serve import serve
-from jackfield_hub.settings import SettingMistake, Settings, read_settings
+from jackfield_hub.settings import SettingMistake, Settings, read_settings, unread_variables
 
 
 def test_every_setting_has_a_sentence_and_a_default() -> None:
@@ -113,6 +114,27 @@ def test_all_wrong_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) 
 
     for name in ("PORT", "TRACES_HEADERS", "MAX_FILES"):
         assert f"JACKFIELD_{name}: " in str(mistake.value)
+
+
+def test_a_variable_that_nobody_reads_is_named_with_the_one_that_may_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JACKFIELD_CALLSECONDS", "jackfield_api_tokn", "JACKFIELD_ZZZ", API_URL, API_TOKEN, "JACKFIELD_PORT"):
+        monkeypatch.setenv(name, "5")
+
+    assert unread_variables() == [
+        "JACKFIELD_CALLSECONDS is not a setting and was not read; is JACKFIELD_CALL_SECONDS meant?",
+        "JACKFIELD_ZZZ is not a setting and was not read",
+        "jackfield_api_tokn is not a setting and was not read; is JACKFIELD_API_TOKEN meant?",
+    ]
+
+
+def test_a_starting_hub_warns_of_variables_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACKFIELD_CALLSECONDS", "hunter2")
+    monkeypatch.setenv("JACKFIELD_PORT", "which ends this start")
+
+    answer = CliRunner().invoke(serve, [])
+
+    assert "Warning: JACKFIELD_CALLSECONDS is not a setting and was not read; is JACKFIELD_CALL_" in answer.output
+    assert "hunter2" not in answer.output
 
 
 def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
