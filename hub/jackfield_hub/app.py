@@ -113,36 +113,40 @@ def _at_most(max_bytes: int, receive: Receive) -> Receive:
     return receive_some
 
 
-def _answer(refusal: Refused) -> Response:
+def _answer(request: Request, refusal: Refused) -> Response:
+    hub: Hub = request.app.state.hub
+    hub.numbers.count_refusal(refusal)
+    return _to_response(refusal)
+
+
+def _to_response(refusal: Refused) -> Response:
     return Response(refusal.to_bytes(), refusal.status, refusal.headers, media_type="application/json")
 
 
 async def _refuse(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refused)
-    hub: Hub = request.app.state.hub
-    hub.numbers.count_refusal(refusal)
-    return _answer(refusal)
+    return _answer(request, refusal)
 
 
-async def _refuse_invalid(_request: Request, mistake: Exception) -> Response:
+async def _refuse_invalid(request: Request, mistake: Exception) -> Response:
     """Say what is wrong with path, query or body, without repeating it: `Invalid value for: body (… at 'name')`."""
     assert isinstance(mistake, RequestValidationError)
     first = mistake.errors()[0]
     place, *path = [str(part) for part in first["loc"]]
     where = f" at '{'.'.join(path)}'" if path else ""
-    return _answer(InvalidInput(f"Invalid value for: {place} ({first['msg']}{where})"))
+    return _answer(request, InvalidInput(f"Invalid value for: {place} ({first['msg']}{where})"))
 
 
 async def _refuse_unserved(request: Request, mistake: Exception) -> Response:
     assert isinstance(mistake, HTTPException)
     if mistake.status_code == NotFound.status:
-        return _answer(NotFound("There is nothing at this address"))
+        return _answer(request, NotFound("There is nothing at this address"))
     if mistake.status_code == WrongMethod.status:
-        return _answer(WrongMethod(f"This address does not take {request.method}", mistake.headers))
+        return _answer(request, WrongMethod(f"This address does not take {request.method}", mistake.headers))
     if mistake.status_code == TooLarge.status:
-        return _answer(TooLarge("The body is larger than anything this hub takes"))
-    return _answer(InvalidInput("The request could not be read"))
+        return _answer(request, TooLarge("The body is larger than anything this hub takes"))
+    return _answer(request, InvalidInput("The request could not be read"))
 
 
 async def _apologise(request: Request, _failure: Exception) -> Response:
-    return _answer(Broken(request.state.request_id))
+    return _to_response(Broken(request.state.request_id))  # the failure goes on to FrontDoor, which counts it

@@ -96,6 +96,7 @@ class _Visit:
         await self._send(message)
 
     async def _apologise(self, refusal: Refused) -> None:
+        self._numbers.count_refusal(refusal)
         if self.status:
             return  # too late for another answer; the connection is closed in the middle of this one
         await answer(self._answer, refusal)

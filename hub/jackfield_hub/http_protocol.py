@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
 import httptools
+from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from jackfield_hub.errors import HeadTooLarge, InvalidInput, Refused, Unavailable
 from jackfield_hub.front_door import WHOLE_ANSWER, new_request_id
@@ -127,6 +130,16 @@ class JackfieldProtocol(HttpToolsProtocol):
     _waiting: tuple[Wait, int] | None = None
     _waiting_since = 0.0
     _marked_bytes = 0
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        count_refusal: Callable[[Refused], None],
+    ) -> None:
+        super().__init__(config, server_state, app_state)
+        self._count_refusal = count_refusal  # of what never becomes a request, so that nobody else sees it
 
     # uvicorn says that only such a transport comes here; asyncio's protocols take any.
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -280,6 +293,7 @@ class JackfieldProtocol(HttpToolsProtocol):
         self._close()
 
     def _send(self, refusal: Refused) -> None:
+        self._count_refusal(refusal)
         body = refusal.to_bytes()
         head = (
             b"content-type: application/json\r\nx-request-id: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"

@@ -36,7 +36,7 @@ async def serving(hub: Hub, listener: socket.socket, patience: Patience = PATIEN
     await server.startup(sockets=[])
     door = Door(
         listener,
-        lambda: JackfieldProtocol(server.config, server.server_state, server.lifespan.state),
+        lambda: JackfieldProtocol(server.config, server.server_state, server.lifespan.state, hub.numbers.count_refusal),
         1 if hub.process else CONNECTIONS_A_TURN,
     )
     cast("list[Door]", server.servers).append(door)  # which are closed before all else

@@ -84,6 +84,35 @@ async def test_calls_refusals_and_requests_are_counted(hub: Hub, alice: Person, 
     assert seen['cache_looks_total{cache="connectors",result="hit"}'] >= 1
 
 
+async def test_every_refusal_is_counted_once_whichever_way_it_takes(hub: Hub, alice: Person) -> None:
+    await alice.get("/nothing-here")
+    await alice.delete("/v1/me")
+    await alice.delete(CALL)
+    await alice.get("/v1/files/some-file")
+    await alice.post("/v1/tokens", {"expires": "never"})
+    await alice.post(CALL, {})
+    await alice.without_token().get("/v1/me")
+    await alice.get("/external/auth/dialogs/some-dialog")
+    await alice.get("/external/auth/create/some-partner")
+
+    assert dict(hub.numbers.refused) == {
+        "NotFound": 1,
+        "WrongMethod": 2,
+        "InvalidInput": 4,
+        "Unauthorized": 1,
+        "DialogOver": 1,
+    }
+
+
+async def test_what_breaks_inside_is_counted_once(hub: Hub, alice: Person) -> None:
+    hub.clock = lambda: 1 / 0  # whatever asks for the time fails
+
+    assert (await alice.program.get("/v1/me")).status == 500
+    assert (await alice.program.post(CALL, {})).status == 500
+
+    assert dict(hub.numbers.refused) == {"Broken": 2}
+
+
 async def stored(person: Person) -> str:
     """Store an auth that holds the canary, and return its id."""
     environments = (await person.get("/core/v1/services/shop/versions/1/environments")).json["elements"]

@@ -168,7 +168,7 @@ async def test_an_absolute_target_is_served_like_its_path(wire: Wire, target: by
     assert (await wire.answer())[0] == status
 
 
-async def test_a_head_without_end_is_refused(wire: Wire) -> None:
+async def test_a_head_without_end_is_refused(hub: Hub, wire: Wire) -> None:
     await wire.send(b"GET /healthz HTTP/1.1\r\nx-filler: ")
     for _ in range(MAX_HEAD_BYTES // 4096 + 2):
         wire.writer.write(b"a" * 4096)
@@ -176,6 +176,7 @@ async def test_a_head_without_end_is_refused(wire: Wire) -> None:
     status, _, body = await wire.answer()
 
     assert (status, json.loads(body)["code"]) == (431, "head_too_large")
+    assert dict(hub.numbers.refused) == {"HeadTooLarge": 1}
 
 
 async def test_a_wish_for_another_protocol_is_passed_over(wire: Wire) -> None:

@@ -32,13 +32,13 @@ class PageRoute(APIRoute):
         serve = super().get_route_handler()
 
         async def serve_page(request: Request) -> Response:
-            pages = Pages(request.app.state.hub.settings)
             try:
                 return await serve(request)
             except RequestValidationError:
-                return pages.trouble(InvalidInput("This link is not complete. Close this window and open it again."))
+                problem = InvalidInput("This link is not complete. Close this window and open it again.")
+                return _trouble(request.app.state.hub, problem)
             except Refused as refusal:
-                return pages.trouble(refusal)
+                return _trouble(request.app.state.hub, refusal)
 
         return serve_page
 
@@ -175,7 +175,7 @@ async def come_back(request: Request, hub: CurrentHub, origin: Origin, pages: Cu
         consented = await consent.complete(hub, request.url.query, cookies)
     except NotSignedIn as refusal:
         is_here = f"jackfield-dialog-{refusal.dialog_id}" in cookies
-        return pages.trouble(refusal, refusal.dialog_id if is_here else None)
+        return _trouble(hub, refusal, refusal.dialog_id if is_here else None)
     message = await entry.store(hub, consented.dialog, consented.subject, consented.draft, consented.scopes)
     return pages.finished(consented.dialog, message)
 
@@ -187,6 +187,11 @@ async def read_file(name: str) -> Response:
         raise NotFound("There is no such file")
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=300"}
     return FileResponse(FOLDER / name, media_type=STATIC_FILES[name], headers=headers)
+
+
+def _trouble(hub: Hub, refusal: Refused, dialog_id: str | None = None) -> Response:
+    hub.numbers.count_refusal(refusal)
+    return Pages(hub.settings).trouble(refusal, dialog_id)
 
 
 async def _form_or_choices(hub: Hub, dialog: Dialog, pages: Pages) -> Response:
