@@ -158,6 +158,33 @@ def test_a_stopping_hub_finishes_its_calls_and_says_first_that_it_stops(tmp_path
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_stopping_hub_refuses_new_connections_while_it_finishes_its_calls(tmp_path: Path, processes: str) -> None:
+    hub = start(tmp_path / "hub", processes=processes)
+    deploy(hub)
+    wait: dict[str, Any] = {"operation": "wait", "input": {}}
+    outcomes: list[Any] = []
+    call = threading.Thread(target=lambda: outcomes.append(hub.ask("POST", CALL, wait)))
+    call.start()
+    until(lambda: noted(hub.data / "running") == 1)
+
+    hub.process.terminate()
+    until(lambda: refuses_connections(hub))
+
+    assert outcomes == []
+    call.join()
+    assert [answer["outcome"] for _, answer in outcomes] == ["success"]
+    assert hub.process.wait(SECONDS) == 0
+
+
+def refuses_connections(hub: HubProcess) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", int(hub.url.rpartition(":")[2])), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
 def test_calls_are_finished_when_every_process_is_told_to_end_at_once(tmp_path: Path, processes: str) -> None:
     hub = start(tmp_path / "hub", processes=processes)
     deploy(hub)

@@ -27,6 +27,7 @@ async def main() -> None:
 
 async def _write(child: Child, haste: asyncio.Event) -> None:
     os.close(child.descriptors["lives"])
+    os.close(child.descriptors["listener"])  # we outlive all who serve: new connections would wait for nobody
     writer = await LedgerWriter.open(child.settings.data_dir / "usage.db", child.processes)
 
     def hear(said: Said) -> None:
