@@ -14,7 +14,7 @@ import pytest
 from jackfield_hub.http_protocol import MAX_HEAD_BYTES
 from jackfield_hub.hub import Hub
 from jackfield_hub.listener import open_socket
-from jackfield_hub.server import serving
+from jackfield_hub.server import Farewell, serving
 from tests.hub.people import Person
 from tests.hub.stored import IS_POSTGRES
 
@@ -260,6 +260,27 @@ async def test_a_stopping_hub_says_that_it_is_not_ready(hub: Hub, alice: Person)
     answer = await alice.get("/readyz")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
     assert (await alice.get("/healthz")).status == 200
+
+
+async def test_a_hub_that_stops_without_notice_serves_kept_connections_once_more_and_no_new_ones(hub: Hub) -> None:
+    listener = open_socket("127.0.0.1", 0)
+    address = listener.getsockname()
+    async with serving(hub, listener) as server:
+        wire = Wire(*await asyncio.open_connection(*address))
+        await wire.send(GET)
+        assert (await wire.answer())[0] == 200
+
+        leaving = asyncio.create_task(Farewell().take(hub, server, WAIT_SECONDS))
+        while listener.fileno() != -1:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(*address)
+        await wire.send(GET.replace(b"healthz", b"readyz"))
+        status, headers, _ = await wire.answer()
+        assert (status, headers["connection"]) == (503, "close")
+        assert await wire.is_closed()
+        await leaving
 
 
 async def test_what_breaks_inside_is_answered_with_an_id_and_nothing_else(
