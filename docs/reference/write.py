@@ -13,15 +13,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from types import ModuleType
 from typing import Any, TypeVar
 
+import jackfield_hub
 from docs.reference.messages import SITUATIONS
 from docs.why.two_kits import two_kits_page
 from jackfield import errors as operation_errors
 from jackfield.cli.reference import command_page
 from jackfield.errors import OperationError
+from jackfield.oauth import errors as oauth_errors
 from jackfield_hub import errors as refusals
 from jackfield_hub.app import ROUTERS
 from jackfield_hub.calls.openapi import describe_call_path
@@ -56,14 +60,17 @@ def errors_page() -> str:
         ["error", "code", "fault", "when"],
         [
             [f"`{kind.__name__}`", f"`{kind.code}`", f"`{kind.fault.value}`", first_paragraph(kind)]
-            for kind in subclasses(OperationError, operation_errors)
+            for kind in subclasses(OperationError, operation_errors, oauth_errors, *modules_of(jackfield_hub))
         ],
     )
     answers = (
         ["status", "code", "when"],
         [
             [str(kind.status), f"`{kind.code}`" if kind.code else "", first_paragraph(kind)]
-            for kind in subclasses(Refused, refusals)
+            for kind in sorted(
+                subclasses(Refused, refusals, *modules_of(jackfield_hub)),
+                key=lambda kind: (kind.status, kind.code or ""),
+            )
         ],
     )
     return page(
@@ -75,7 +82,7 @@ def errors_page() -> str:
         "`output` holds `message` (for people), `code`, `kind` (the name in the first column, the most precise thing a "
         "program can look at) and `fault`: who has to do something about it. If the third party answered, `response` "
         "holds its `statusCode` and `body`, and `retryAfterSeconds` how long it asks to wait, as far as it says that. "
-        "They are in `jackfield.errors`; the usual ones in `jackfield`, too.",
+        "Those an operation may raise are in `jackfield.errors`; the usual ones in `jackfield`, too.",
         table(*results),
         "## What the hub refuses",
         "The body is JSON with a text `message`, mostly with a `code` for programs.",
@@ -169,11 +176,19 @@ def graphql_page() -> str:
     )
 
 
-def subclasses(base: type[Base], module: ModuleType) -> Iterator[type[Base]]:
-    """Yield the classes of a module below `base`, in the order they are written."""
-    for value in vars(module).values():
-        if inspect.isclass(value) and issubclass(value, base) and value is not base:
-            yield value
+def subclasses(base: type[Base], *modules: ModuleType) -> list[type[Base]]:
+    """Return the classes of these modules below `base`, each once, in the order they are written."""
+    values = [value for module in modules for value in vars(module).values()]
+    return list(
+        dict.fromkeys(kind for kind in values if inspect.isclass(kind) and issubclass(kind, base) and kind is not base)
+    )
+
+
+def modules_of(package: ModuleType) -> Iterator[ModuleType]:
+    """Yield every module of a package, in the order of their names, but for commands and migrations."""
+    for found in walk_packages(package.__path__, f"{package.__name__}."):
+        if not {"__main__", "migrations"} & set(found.name.split(".")):
+            yield import_module(found.name)
 
 
 def first_paragraph(kind: type) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from docs.reference.messages import SITUATIONS
-from docs.reference.write import pages
+from docs.reference.write import errors_page, pages
 from docs.why.two_kits import PAIRS, Pair, lines
 from jackfield import __all__ as kit_names
 
@@ -14,6 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = sorted(
     page for page in (*REPOSITORY.glob("*.md"), *REPOSITORY.glob("*/README.md"), *(REPOSITORY / "docs").rglob("*.md"))
 )
+HUB = REPOSITORY / "hub" / "jackfield_hub"
+CODE = re.compile(r'^    code = "(.+)"$', re.M)  # as classes of errors say it
 LINK = re.compile(r"\]\(([^)#]+)")
 IMPORT = re.compile(r"^from jackfield import (.+)$", re.M)
 
@@ -23,6 +25,19 @@ def test_a_generated_page_is_what_make_docs_would_write(name: str):
     written = (REPOSITORY / "docs" / "reference" / name).read_text(encoding="utf-8")
 
     assert written == pages()[name], "the code has changed: run `make docs`"
+
+
+def test_every_code_the_hub_answers_with_is_on_the_page_of_errors_wherever_its_class_is():
+    codes = {code for path in HUB.rglob("*.py") for code in CODE.findall(path.read_text(encoding="utf-8"))}
+    page = errors_page()
+
+    assert {"invalid_input", "link_expired", "#outcome_unknown"} <= codes
+    assert [code for code in sorted(codes) if f"| `{code}` |" not in page] == []
+
+
+@pytest.mark.parametrize("kind", ["OutcomeUnknown", "WorkerCrashed", "InvalidGrant", "StorageFull"])
+def test_every_kind_of_error_is_on_the_page_of_errors_wherever_its_class_is(kind: str):
+    assert f"| `{kind}` | `#" in errors_page()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))

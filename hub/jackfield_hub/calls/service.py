@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from jackfield.egress.templates import filled_headers, resolve_template
-from jackfield.errors import Fault, InvalidInput, OperationError
+from jackfield.errors import InvalidInput, OperationError, PlatformError
 from jackfield.exchange import JsonObject
 from jackfield.manifest import OperationManifest
 from jackfield.runner import Call, Wants
@@ -55,6 +55,12 @@ if TYPE_CHECKING:
     from jackfield_hub.traces.spans import Traces
 
 MAX_CODE_CHARACTERS = 100
+
+
+class OutcomeUnknown(PlatformError):
+    """The first call with this Idempotency-Key was cut short, and was not repeated: it may have been carried out."""
+
+    code = "#outcome_unknown"
 
 
 class Address(NamedTuple):
@@ -153,17 +159,14 @@ async def _again(hub: Hub, promise: Promise, kept: KeptCall) -> Ending:
     kept = await opened(hub, promise, kept)
     promise.is_replay = True
     if kept.state is PromiseState.UNKNOWN:
-        return Ending(TaskOutcome.ERROR, orjson.dumps(_OUTCOME_UNKNOWN), _OUTCOME_UNKNOWN["code"])
+        return Ending(TaskOutcome.ERROR, orjson.dumps(_OUTCOME_UNKNOWN.to_output()), _OUTCOME_UNKNOWN.code)
     return Ending(kept.outcome, kept.output)
 
 
-_OUTCOME_UNKNOWN = {
-    "message": "The hub was stopped while this call ran. Whether the third party has acted is not known, so the call "
-    "was not repeated: look there, and call with a new Idempotency-Key if need be.",
-    "code": "#outcome_unknown",
-    "kind": "OutcomeUnknown",
-    "fault": Fault.PLATFORM.value,
-}
+_OUTCOME_UNKNOWN = OutcomeUnknown(
+    "The hub was stopped while this call ran. Whether the third party has acted is not known, so the call "
+    "was not repeated: look there, and call with a new Idempotency-Key if need be."
+)
 
 
 async def count_usage(hub: Hub, caller: Caller) -> Usage:
