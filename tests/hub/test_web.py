@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 import pytest
@@ -348,3 +349,40 @@ async def test_the_description_tells_of_every_address_and_every_refusal(alice: P
     names = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(description)))
     assert names <= set(description["components"]["schemas"])
     assert '"null"' not in json.dumps(description)
+
+
+async def test_where_a_parameter_may_be_wrong_the_description_says_400(alice: Person) -> None:
+    description = (await alice.get("/openapi.json")).json
+
+    silent = [
+        f"{method} {path}"
+        for path, operations in description["paths"].items()
+        for method, operation in operations.items()
+        if any(may_be_wrong(parameter) for parameter in operation.get("parameters", []))
+        and "400" not in operation["responses"]
+    ]
+
+    assert silent == []
+
+
+def may_be_wrong(parameter: dict[str, Any]) -> bool:
+    """Whether there are values that are refused, or none may not be left out; paths without them are other paths."""
+    takes_all = set(parameter["schema"]) <= {"type", "title", "default", "nullable", "description"}
+    is_any_text = parameter["schema"].get("type") == "string" and takes_all
+    return not is_any_text or (parameter["required"] and parameter["in"] != "path")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/files/some-file"),
+        ("GET", "/v1/files/some-file?expires=1&signature=abc"),
+        ("POST", f"/v1/files?name={'a' * 1001}"),
+        ("GET", "/v1/services/shop/versions/one"),
+        ("GET", "/core/v1/authentications/some-auth/full?forceRefresh=perhaps"),
+    ],
+)
+async def test_a_wrong_parameter_is_answered_400(alice: Person, method: str, path: str) -> None:
+    answer = await alice.send(method, path)
+
+    assert (answer.status, answer.json["code"]) == (400, "invalid_input")

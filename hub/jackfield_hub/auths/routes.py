@@ -67,7 +67,7 @@ async def change_auth(
     return await service.change_auth(hub, caller, auth_id, wanted)
 
 
-@router.get("/{auth_id}/full", responses=refusals(Forbidden, NotFound, SignInAgain, NotRenewed))
+@router.get("/{auth_id}/full", responses=refusals(InvalidInput, Forbidden, NotFound, SignInAgain, NotRenewed))
 async def show_auth(
     auth_id: str,
     request: Request,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
-from jackfield_hub.errors import Forbidden, NotFound, TooLarge, Unavailable, refusals
+from jackfield_hub.errors import Forbidden, InvalidInput, NotFound, TooLarge, Unavailable, refusals
 from jackfield_hub.files import service
 from jackfield_hub.files.arrival import Wanted
 from jackfield_hub.files.links import Link
@@ -48,7 +48,9 @@ Expires = Annotated[int, Query(ge=0, le=10**12)]
 
 
 @router.post(
-    "/v1/files", openapi_extra=_BYTES, responses=refusals(Forbidden, TooLarge, QuotaUsedUp, StoreFull, Unavailable)
+    "/v1/files",
+    openapi_extra=_BYTES,
+    responses=refusals(InvalidInput, Forbidden, TooLarge, QuotaUsedUp, StoreFull, Unavailable),
 )
 async def send_file(
     request: Request,
@@ -62,7 +64,10 @@ async def send_file(
     return await service.keep(hub, caller, wanted, request.stream(), origin_of(request))
 
 
-@router.get("/v1/files/{file_id}", responses={**refusals(LinkInvalid, LinkExpired, RangeOutside), **_CONTENT})
+@router.get(
+    "/v1/files/{file_id}",
+    responses={**refusals(InvalidInput, LinkInvalid, LinkExpired, RangeOutside), **_CONTENT},
+)
 @router.head("/v1/files/{file_id}", include_in_schema=False)
 async def read_file(
     file_id: str, expires: Expires, signature: Signature, request: Request, hub: CurrentHub

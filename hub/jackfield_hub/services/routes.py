@@ -37,7 +37,7 @@ _ONE = "/v1/services/{name}/versions/{version}"
 _MAY_REFUSE = refusals(Forbidden, InvalidInput, NotFound, TooLarge)
 
 
-@router.get("/core/v1/services/{name}/versions/{version}/environments", responses=refusals(NotFound))
+@router.get("/core/v1/services/{name}/versions/{version}/environments", responses=refusals(InvalidInput, NotFound))
 async def list_environments(ref: Named, caller: CurrentCaller, hub: CurrentHub) -> Environments:
     """List the environments of a service: what an authentication for it must hold, and its scopes. Not a task."""
     return await service.list_environments(hub, caller, ref)
@@ -59,7 +59,7 @@ async def create_service(wanted: NewServiceBody, caller: CurrentCaller, hub: Cur
     return await service.create_service(hub, caller, wanted)
 
 
-@router.get(_ONE, responses=refusals(Forbidden, NotFound))
+@router.get(_ONE, responses=refusals(Forbidden, InvalidInput, NotFound))
 async def read_service(ref: Named, caller: CurrentCaller, hub: CurrentHub) -> ServiceAnswer:
     """Look at a service and its environments. Of their secrets it says only that they are there."""
     return await service.read_service(hub, caller, ref)
@@ -77,7 +77,7 @@ async def change_service(
     return await service.change_service(hub, caller, ref, wanted)
 
 
-@router.delete(_ONE, status_code=204, responses=refusals(Forbidden, NotFound, Conflict))
+@router.delete(_ONE, status_code=204, responses=refusals(Forbidden, InvalidInput, NotFound, Conflict))
 async def delete_service(ref: Named, caller: CurrentCaller, hub: CurrentHub) -> None:
     """Forget a service and its environments. Nothing may use it any more: no authentication and no connector."""
     await service.delete_service(hub, caller, ref)
