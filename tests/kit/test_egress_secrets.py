@@ -33,6 +33,8 @@ def echoes_of(secret: str) -> dict[str, str]:
         "json": json.dumps({"token": secret}),
         "json, not ascii": json.dumps({"token": secret}, ensure_ascii=False),
         "php json": json.dumps({"token": secret}).replace("/", "\\/"),
+        "read as latin-1": content.decode("latin-1"),
+        "json, read as latin-1": json.dumps({"token": content.decode("latin-1")}),
         "percent": quote(secret, safe=""),
         "percent, lower case": re.sub(r"%..", lambda found: found[0].lower(), quote(secret, safe="")),
         "path": quote(secret),

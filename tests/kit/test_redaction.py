@@ -56,6 +56,23 @@ def test_a_secret_is_found_in_one_spelling_inside_another(secret: str, inner: st
     assert MARK in redactor([secret]).text(spelled)
 
 
+@pytest.mark.parametrize("name", {**ENCODINGS, **HEX})
+def test_a_secret_is_found_in_every_spelling_where_its_utf_8_was_taken_for_latin_1(name: str):
+    secret = "sécret-tokeñ-4711-€"
+    spelled = {**ENCODINGS, **HEX}[name](secret.encode().decode("latin-1"))
+
+    assert redactor([secret]).text(f"before {spelled} after").startswith(f"before {MARK}")
+    assert middle(spelled).encode() not in redactor([secret]).content(spelled.encode())
+
+
+def test_a_secret_in_json_that_escapes_all_beyond_ascii_is_found_where_it_was_taken_for_latin_1():
+    echoed = json.dumps({"headers": {"Authorization": "Bearer sÃ©cret-token-4711"}}).encode()
+
+    found = redactor(["sécret-token-4711"]).content(echoed)
+
+    assert json.loads(found) == {"headers": {"Authorization": f"Bearer {MARK}"}}
+
+
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc", "user:"])
 @pytest.mark.parametrize("after", ["", "x", "xy", "xyz"])
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])

@@ -125,19 +125,27 @@ def redactor(secrets: Iterable[str]) -> Redactor:
 
     It knows a secret as it is, percent-encoded, JSON- and HTML-escaped, in hexadecimal, and in base64, also in the
     middle of a longer base64 text, and most of these inside one another. Base64 in base64 it knows where the inner one
-    holds the secret and nothing else. Secrets under six characters are left alone.
+    holds the secret and nothing else. All of that once more for what becomes of letters beyond ASCII where somebody
+    takes UTF-8 for Latin-1. Secrets under six characters are left alone.
     """
     spellings: set[str] = set()
     # A header loses the spaces at its ends on the way, and so does the secret in it.
     for secret in {form for given in secrets for form in (given, given.strip())}:
         if len(secret) >= MIN_SECRET_CHARACTERS:
             spellings |= _spellings(secret)
+            if not secret.isascii():
+                spellings |= _spellings(_read_as_latin_1(secret))
     return Redactor(spellings)
 
 
 def _rarest_byte(spelling: bytes) -> bytes:
     """Return the byte of a spelling that fewest answers have in them."""
     return bytes([min(set(spelling), key=_COMMON.find)])
+
+
+def _read_as_latin_1(secret: str) -> str:
+    """Return `sÃ©cret` for `sécret`. Servers read headers so, as HTTP long said they are written."""
+    return secret.encode(errors="surrogatepass").decode("latin-1")
 
 
 def _spellings(secret: str) -> set[str]:
