@@ -146,11 +146,12 @@ def test_a_hub_without_power_has_a_jail_that_holds_too(rung):
 @pytest.mark.skipif(os.getuid() != 0, reason="about hubs that are root")
 @pytest.mark.skipif(public_interpreter() is None, reason="no interpreter here that another user may run")
 @pytest.mark.parametrize("rung", JAILS)
-def test_workers_of_a_root_hub_need_no_eyes_of_root(rung):
+@pytest.mark.parametrize("umask", [0o022, 0o077])  # the second one is that of `jackfield serve`
+def test_workers_of_a_root_hub_need_no_eyes_of_root(rung, umask):
     interpreter = public_interpreter()
     assert interpreter
 
-    seen = on_another_host(rung, interpreter=interpreter, env={})
+    seen = on_another_host(rung, interpreter=interpreter, env={}, umask=umask)
 
     assert (seen["rung"], seen["open"]) == (rung, [])
     assert 0 not in seen["users"]

@@ -11,7 +11,9 @@ hub ─► starter ─► zygote, process 1 of its own world ─► workers
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 
 from jackfield_hub.sandbox import kernel
@@ -28,15 +30,26 @@ _TREE = "/proc"
 
 
 def plant_tree(readable: Iterable[Path]) -> None:
-    """Build, in the zygote, what all its workers see."""
+    """Build, in the zygote, what all its workers see, whatever users they are."""
     kernel.mount("tree", _TREE, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,mode=755")
-    for path in sorted(readable):
-        _show(path)
-    for device in DEVICES:
-        _show(device, devices=True)
-    for place in (BUNDLE, SCRATCH):
-        Path(f"{_TREE}{place}").mkdir()
+    with _for_everybody():
+        for path in sorted(readable):
+            _show(path)
+        for device in DEVICES:
+            _show(device, devices=True)
+        for place in (BUNDLE, SCRATCH):
+            Path(f"{_TREE}{place}").mkdir()
     kernel.make_read_only(_TREE, recursive=False)
+
+
+@contextmanager
+def _for_everybody() -> Generator[None]:
+    """Let every user into what is made in the block: a hub's own umask keeps all others out."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _show(path: Path, *, devices: bool = False) -> None:
