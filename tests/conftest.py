@@ -6,6 +6,7 @@ The tests run on SQLite, or on Postgres with JACKFIELD_TEST_DATABASE=postgres.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
@@ -33,6 +34,14 @@ class Ground:
     alices: NewOrganization
     charlies: NewOrganization
     database: str = ""  # on Postgres: the database that goes with the folder, to be copied too
+
+
+@pytest.fixture(autouse=True)
+def _umask() -> Generator[None]:
+    """Undo what commands do to the process they run in: here that is the process of the tests."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(scope="session", autouse=True)
